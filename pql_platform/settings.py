@@ -1,0 +1,102 @@
+"""What the environment says, read once at the edge and passed inwards.
+
+Holds paths, tokens and URLs. What a product-qualified lead *is* belongs in the program file, never
+here. Nothing is read at import, so that the definitions load with an empty environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pql_platform.errors import PqlError
+
+
+class Settings(BaseSettings):
+    """The environment variables of the public interface, typed."""
+
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default=Path(".pql"), validation_alias="PQL_HOME")
+    programs: Path = Field(default=Path("programs"), validation_alias="PQL_PROGRAMS")
+    state_url: str | None = Field(default=None, validation_alias="PQL_STATE_URL")
+    gateway: str = Field(default="duckdb", validation_alias="PQL_GATEWAY")
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_base_url: str = Field(
+        default="https://slack.com/api/", validation_alias="SLACK_BASE_URL"
+    )
+    alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")
+    oncall_channel: str = Field(default="pql-oncall", validation_alias="PQL_ONCALL_CHANNEL")
+
+    @property
+    def inbox(self) -> Path:
+        """Parquet files that wait to be loaded."""
+        return self.home / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        """Parquet files that were loaded; with the ledger they rebuild the warehouse."""
+        return self.home / "archive"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that one writer at a time may open."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def serving(self) -> Path:
+        """The published copy that readers open."""
+        return self.home / "serving.duckdb"
+
+    @property
+    def sqlmesh_state(self) -> Path:
+        """SQLMesh's own state, apart from the data."""
+        return self.home / "sqlmesh_state.duckdb"
+
+    @property
+    def alerts(self) -> Path:
+        """Where alerts land as files while no Slack token is set."""
+        return self.home / "alerts"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The DAGSTER_HOME of this installation."""
+        return self.home / "dagster"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger."""
+        return self.state_url or f"sqlite:///{self.home / 'ledger.sqlite'}"
+
+    def prepare_home(self) -> None:
+        """Create the home folder (0700) and its parts.
+
+        Raises:
+            PqlError: The folder cannot be created or written.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self.inbox, self.archive, self.alerts, self.dagster_home):
+                folder.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise self._not_writable(error.strerror) from error
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            raise self._not_writable("permission denied")
+
+    def _not_writable(self, why: str | None) -> PqlError:
+        return PqlError(
+            f"{self.home} is not writable ({why})",
+            field="PQL_HOME",
+            hint="Set PQL_HOME to a folder that you may write to",
+        )
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment, with every path made absolute."""
+    settings = Settings()
+    return settings.model_copy(
+        update={"home": settings.home.absolute(), "programs": settings.programs.absolute()}
+    )

@@ -1,0 +1,105 @@
+"""How the warehouse file is opened: one process at a time, briefly, and always closed.
+
+A process that has a DuckDB file open blocks every other one, readers too (measured on 1.5), so the
+file is guarded by an operating-system lock whose holder is named. Readers use the serving copy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from pql_platform.errors import PqlError
+from pql_platform.settings import Settings
+
+LOCK_WAIT_SECONDS = 120.0
+"""How long a step waits for the other writer: longer than any micro-batch, shorter than a run's
+maximum, so that a stuck holder becomes a failure that names it."""
+
+
+@contextmanager
+def warehouse_lock(home: Path, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+    """Hold the right to open the warehouse file.
+
+    Raises:
+        PqlError: Another process still holds it after `wait_seconds`; names its process id.
+    """
+    holder = home / "warehouse.holder"
+    lock = FileLock(home / "warehouse.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as error:
+        pid = holder.read_text(encoding="utf-8").strip() if holder.exists() else "unknown"
+        raise PqlError(
+            f"Another run is in progress (process {pid}) and holds the warehouse",
+            hint="Wait for it to end, or stop that process; nothing was lost",
+        ) from error
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def open_warehouse(
+    settings: Settings, wait_seconds: float = LOCK_WAIT_SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for writing, with no access to anything outside PQL_HOME.
+
+    Raises:
+        PqlError: The lock was not free in time, or the file cannot be opened.
+    """
+    with warehouse_lock(settings.home, wait_seconds):
+        connection = _connect(settings)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(settings.warehouse))
+    except duckdb.Error as error:
+        raise PqlError(
+            f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
+            file=settings.warehouse,
+            hint="If it is damaged, move it away and run `pql run`: it is rebuilt from the archive",
+        ) from error
+    confine(connection, settings)
+    return connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Let SQL reach files under PQL_HOME only, and let no statement lift that again."""
+    # A SET takes no bound parameter; the path is the operator's own and quoted as a literal.
+    folder = str(settings.home).replace("'", "''")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_directories = ['{folder}/']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+@contextmanager
+def open_serving(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy for reading; never waits for a writer.
+
+    Raises:
+        PqlError: Nothing was published yet.
+    """
+    if not settings.serving.exists():
+        raise PqlError(
+            "There are no scores yet", hint="Load events with `pql ingest FILE`, then `pql run`"
+        )
+    connection = duckdb.connect(str(settings.serving), read_only=True)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()

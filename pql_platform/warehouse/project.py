@@ -1,0 +1,145 @@
+"""The SQLMesh project: its configuration, and the one way in which it is rebuilt.
+
+SQLMesh is imported inside the functions: it takes 2 to 4 s, and the alert path, which imports this
+package, never needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pql_platform.errors import PqlError
+from pql_platform.program.load import load_programs
+from pql_platform.settings import Settings, load_settings
+from pql_platform.warehouse.connection import warehouse_lock
+from pql_platform.warehouse.definition import compile_definition
+
+if TYPE_CHECKING:
+    from sqlmesh import Context
+    from sqlmesh.core.config import Config
+    from sqlmesh.core.plan import Plan
+
+PROJECT = Path(__file__).parent / "sqlmesh"
+
+
+def sqlmesh_config(settings: Settings | None = None) -> Config:
+    """Return the SQLMesh configuration for the programs and the home of these settings."""
+    from sqlmesh.core.config import (
+        Config,
+        DuckDBConnectionConfig,
+        GatewayConfig,
+        LinterConfig,
+        ModelDefaultsConfig,
+    )
+
+    settings = settings or load_settings()
+    programs = [loaded.program for loaded in load_programs(settings.programs)]
+    return Config(
+        gateways={
+            "duckdb": GatewayConfig(
+                connection=DuckDBConnectionConfig(database=str(settings.warehouse)),
+                state_connection=DuckDBConnectionConfig(database=str(settings.sqlmesh_state)),
+                # The tests read and write memory, never the warehouse.
+                test_connection=DuckDBConnectionConfig(),
+            )
+        },
+        default_gateway="duckdb",
+        model_defaults=ModelDefaultsConfig(
+            dialect="duckdb", start="2020-01-01", cron="@daily"
+        ),
+        variables={"definition": compile_definition(programs)},
+        linter=LinterConfig(
+            enabled=True,
+            rules=[
+                "noselectstar",
+                "invalidselectstarexpansion",
+                "ambiguousorinvalidcolumn",
+                "nomissingaudits",
+                "nomissingunittest",
+                "nomissingexternalmodels",
+                "nomissingowner",
+                "nomissinggrain",
+                "nomissingcolumndescriptions",
+            ],
+        ),
+        cache_dir=str(settings.home / "sqlmesh_cache"),
+        disable_anonymized_analytics=True,
+    )
+
+
+def open_context(settings: Settings) -> Context:
+    """Return a SQLMesh context; the caller closes it and, to touch data, holds the lock."""
+    from sqlmesh import Context
+
+    return Context(paths=[str(PROJECT)], config=sqlmesh_config(settings))
+
+
+def _listen() -> list[str]:
+    """Have SQLMesh say nothing, and return the list into which it puts what failed."""
+    from sqlmesh.core.console import NoopConsole, set_console
+
+    failures: list[str] = []
+
+    class FailureConsole(NoopConsole):
+        def log_failed_models(self, errors: Any) -> None:
+            for error in errors:
+                failures.append(" ".join(str(error.__cause__ or error).split()))
+
+    set_console(FailureConsole())
+    return failures
+
+
+def _plan(context: Context, **options: Any) -> Plan:
+    return context.plan(
+        auto_apply=True,
+        no_prompts=True,
+        # `make check` lints and tests the project; a deploy only runs it.
+        skip_tests=True,
+        skip_linter=True,
+        **options,
+    )
+
+
+def rebuild(
+    settings: Settings,
+    models: Collection[str] | None = None,
+    after: Callable[[Context], Any] | None = None,
+) -> None:
+    """Plan what changed and recompute the models (all, or these and what reads them).
+
+    Args:
+        settings: Where the warehouse is.
+        models: Names such as `features.signals`; None means every model.
+        after: Called with the context while the lock is still held.
+
+    Raises:
+        PqlError: A model or one of its audits failed, and which.
+    """
+    from sqlmesh.utils.errors import SQLMeshError
+
+    failures = _listen()
+    with warehouse_lock(settings.home):
+        context = open_context(settings)
+        try:
+            # A plan that restates ignores changed definitions, so those are deployed first.
+            built = {snapshot.name for snapshot in _plan(context).new_snapshots}
+            stale = [
+                model.name
+                for fqn, model in context.models.items()
+                if not model.kind.is_external
+                and fqn not in built
+                and (models is None or model.name in models)
+            ]
+            if stale:
+                _plan(context, restate_models=stale)
+            if after is not None:
+                after(context)
+        except SQLMeshError as error:
+            raise PqlError(
+                f"The models were not rebuilt: {next(iter(failures), str(error))}",
+                hint="Mend the model or the data and run `pql run` again; events are safe",
+            ) from error
+        finally:
+            context.close()
