@@ -18,7 +18,7 @@ from pql_platform.errors import PqlError
 class Settings(BaseSettings):
     """The environment variables of the public interface, typed."""
 
-    model_config = SettingsConfigDict(env_prefix="", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore")
 
     home: Path = Field(default=Path(".pql"), validation_alias="PQL_HOME")
     programs: Path = Field(default=Path("programs"), validation_alias="PQL_PROGRAMS")

@@ -60,6 +60,11 @@ class Facts:
         mine = (self.reasons["level"] == level) & (self.reasons["subject_id"] == subject_id)
         return self.reasons[mine]
 
+    def email_of(self, user_id: str) -> str | None:
+        """The address of one person, for the CRM."""
+        addresses = self.people.loc[self.people["user_id"] == user_id, "email"]
+        return None if addresses.empty else _text(addresses.iloc[0])
+
 
 def yesterdays_scores(
     connection: duckdb.DuckDBPyConnection,
@@ -151,7 +156,7 @@ def _signal_fact(signal: Signal, row: Mapping[str, Any], now: datetime) -> Signa
     return SignalFact(
         name=signal.name,
         category=signal.category,
-        says=signal.says,
+        says=signal.says_one if signal.says_one and row["value"] == 1 else signal.says,
         value=Decimal(str(round(row["value"], 2))),
         threshold=Decimal(signal.threshold),
         window_days=signal.window_days,

@@ -136,6 +136,11 @@ def _with_tier_and_owner(frame: pd.DataFrame, program: Program) -> pd.DataFrame:
     return frame
 
 
+def read_tiers(connection: duckdb.DuckDBPyConnection, program: str) -> pd.DataFrame:
+    """Read pql.tiers of one program."""
+    return connection.execute("SELECT * FROM pql.tiers WHERE program = ?", [program]).df()
+
+
 def tier_rules(program: Program) -> list[TierRule]:
     """The tiers of a program, as the domain knows them."""
     return [

@@ -63,17 +63,17 @@ def _physical_tables(context: Context) -> dict[str, str]:
 
 def run_audits(
     connection: duckdb.DuckDBPyConnection, manifest: Collection[ModelManifest]
-) -> dict[tuple[str, str], BrokenPromise | None]:
-    """Run every audit of every model; None where it holds, by (model, audit name)."""
-    results: dict[tuple[str, str], BrokenPromise | None] = {}
+) -> dict[tuple[str, int], BrokenPromise | None]:
+    """Run every audit of every model; None where it holds, by model and position of the audit."""
+    results: dict[tuple[str, int], BrokenPromise | None] = {}
     for model in manifest:
-        for audit in model.audits:
+        for position, audit in enumerate(model.audits):
             # The query is rendered from the SQLMesh project, never from input.
             (rows,) = connection.execute(
                 f"SELECT COUNT(*) FROM ({audit.query}) AS broken"  # noqa: S608
             ).fetchone() or (0,)
             examples = connection.execute(audit.query).fetchmany(5) if rows else []
-            results[model.name, audit.name] = (
+            results[model.name, position] = (
                 BrokenPromise(model.name, audit.name, rows, tuple(examples)) if rows else None
             )
     return results

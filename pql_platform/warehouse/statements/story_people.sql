@@ -4,6 +4,7 @@ SELECT
   users.account_id,
   users.name,
   users.title,
+  users.email,
   users.email_domain,
   users.first_seen_at,
   composites.score

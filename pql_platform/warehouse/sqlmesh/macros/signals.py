@@ -104,6 +104,12 @@ def signal_rows(evaluator, definition):
     return " UNION ALL ".join(rows)
 
 
+def _is_reversed(program, signal):
+    """TRUE where reaching a value means at most that value: days since the last activity."""
+    measures = {item["name"]: item["measure"] for item in program["signals"]}
+    return "TRUE" if measures[signal] == "days_since_last" else "FALSE"
+
+
 @macro()
 def compound_rows(evaluator, definition):
     """One row per condition of every compound signal."""
@@ -112,6 +118,7 @@ def compound_rows(evaluator, definition):
         SELECT
           {_text(program["program"])}::TEXT AS program, {_text(compound["name"])}::TEXT AS compound,
           {_text(signal)}::TEXT AS signal, {at_least}::DOUBLE AS at_least,
+          {_is_reversed(program, signal)} AS lower_is_better,
           {compound["points"]}::DOUBLE AS points, {len(compound["all"])}::BIGINT AS conditions
         """
         for program in _programs(definition)
@@ -120,7 +127,8 @@ def compound_rows(evaluator, definition):
     ]
     nothing = """
         SELECT NULL::TEXT AS program, NULL::TEXT AS compound, NULL::TEXT AS signal,
-          NULL::DOUBLE AS at_least, NULL::DOUBLE AS points, NULL::BIGINT AS conditions
+          NULL::DOUBLE AS at_least, NULL::BOOLEAN AS lower_is_better,
+          NULL::DOUBLE AS points, NULL::BIGINT AS conditions
         WHERE FALSE
     """
     return " UNION ALL ".join(rows) or nothing

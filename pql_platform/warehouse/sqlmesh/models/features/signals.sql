@@ -169,7 +169,7 @@ SELECT
       ELSE 0
     END
     WHEN 'sum'
-    THEN totals.total_in_window
+    THEN GREATEST(totals.total_in_window, 0)
     WHEN 'growth'
     THEN totals.in_window / GREATEST(totals.in_previous_window, 1)
   END::DOUBLE AS value,

@@ -61,7 +61,11 @@ WITH parameters AS (
   INNER JOIN features.signals AS valued
     ON compounds.program = valued.program
     AND compounds.signal = valued.signal
-    AND valued.value >= compounds.at_least
+    AND CASE
+      WHEN compounds.lower_is_better
+      THEN valued.value <= compounds.at_least
+      ELSE valued.value >= compounds.at_least
+    END
   GROUP BY
     compounds.program,
     valued.level,

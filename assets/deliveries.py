@@ -1,0 +1,75 @@
+"""What leaves the building: alerts to Slack, records and tasks to the CRM.
+
+Each asset drains its part of the outbox and says what became of every message. A delivery that
+fails is a state in the ledger, not a failed run: the hand-off sensor comes back for it.
+"""
+
+import os
+import socket
+from datetime import UTC, datetime
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from assets.handoffs import HANDOFFS
+from assets.serving import SERVING
+from pql_platform.domain.delivery import Channel
+from pql_platform.ledger.escalations import enqueue_escalations
+from pql_platform.ledger.outbox import DrainResult, drain
+from pql_platform.resources import CRM, AlertSlack, Ledger
+
+SLACK_ALERTS = dg.AssetKey(["slack", "alerts"])
+CRM_RECORDS = dg.AssetKey(["crm", "records"])
+
+
+@dg.asset(
+    key=SLACK_ALERTS,
+    deps=[HANDOFFS, SERVING],
+    group_name="deliveries",
+    kinds={"slack"},
+    owners=["team:sales"],
+)
+def slack_alerts(ledger: Ledger, slack: AlertSlack) -> dg.MaterializeResult:
+    """The alerts, escalations and on-call messages that Slack confirmed, each exactly once."""
+    engine = ledger.engine()
+    with engine.begin() as conn:
+        escalated = enqueue_escalations(
+            conn, datetime.now(UTC), lambda handoff: {"story": dict(handoff.story)}
+        )
+    return _drained(engine, "slack", slack.channel(), {"escalations": len(escalated)})
+
+
+@dg.asset(
+    key=CRM_RECORDS,
+    # After Slack: the rep's minutes count, the record's do not.
+    deps=[HANDOFFS, SLACK_ALERTS],
+    group_name="deliveries",
+    kinds={"crm"},
+    owners=["team:sales"],
+)
+def crm_records(ledger: Ledger, crm: CRM) -> dg.MaterializeResult:
+    """The companies, contacts, tasks and enrolments that the CRM confirmed, each exactly once."""
+    engine = ledger.engine()
+    return _drained(engine, "crm", crm.channel(engine), {})
+
+
+def _drained(
+    engine: Engine, name: str, channel: Channel, also: dict[str, int]
+) -> dg.MaterializeResult:
+    result: DrainResult = drain(
+        engine,
+        {name: channel},
+        clock=lambda: datetime.now(UTC),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "delivered": result.delivered,
+            "retried": result.retried,
+            "unknown": result.unknown,
+            "dead": result.dead,
+            "held": result.held,
+            "canceled": result.canceled,
+            **also,
+        }
+    )

@@ -1,0 +1,83 @@
+"""The crossings of a pass as hand-offs in the ledger, with what each one is to send.
+
+Thin: deciding and writing is `pql_platform/handoff`, the states are `pql_platform/ledger`.
+"""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from assets.ingestion import WAREHOUSE_POOL
+from assets.tiers import TIERS
+from pql_platform.handoff.crossings import Crossings, Pass, record_crossings
+from pql_platform.ledger.conservation import conservation
+from pql_platform.program.load import load_programs
+from pql_platform.qualify.tiers import read_tiers
+from pql_platform.qualify.versions import live_thresholds
+from pql_platform.resources import Ledger, ScoringPass, Warehouse
+from pql_platform.warehouse.rescoring import read_clock
+
+HANDOFFS = dg.AssetKey(["ledger", "handoffs"])
+EVERY_CROSSING_HAS_A_FATE = "every_crossing_has_exactly_one_fate"
+
+
+@dg.asset(
+    key=HANDOFFS,
+    deps=[TIERS],
+    group_name="handoffs",
+    kinds={"sqlite"},
+    owners=["team:growth"],
+    pool=WAREHOUSE_POOL,
+    check_specs=[
+        dg.AssetCheckSpec(
+            EVERY_CROSSING_HAS_A_FATE,
+            asset=HANDOFFS,
+            blocking=True,
+            description="crossed = delivered + suppressed + withdrawn + dead + pending, and no "
+            "message without its hand-off.",
+        )
+    ],
+)
+def handoffs(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    scoring_pass: ScoringPass,
+) -> dg.MaterializeResult:
+    """One row per crossing of a threshold and its fate, with the story that goes with it.
+
+    A crossing and its messages are written in one transaction; the deliveries read them from there.
+    """
+    engine = ledger.engine()
+    totals = Crossings()
+    books = {}
+    with warehouse.get_connection() as connection:
+        this_pass = Pass(
+            as_of=read_clock(connection),
+            backfill=scoring_pass.mode == "backfill",
+            run_id=context.run_id,
+        )
+        for loaded in load_programs(warehouse.settings.programs):
+            program = loaded.program
+            tiers = read_tiers(connection, program.program)
+            with engine.connect() as conn:
+                thresholds = live_thresholds(conn, program.program)
+            totals += record_crossings(engine, connection, program, tiers, thresholds, this_pass)
+            with engine.connect() as conn:
+                books[program.program] = conservation(conn, program.program)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(book.crossed for book in books.values()),
+            "opened": totals.opened,
+            "left": totals.left,
+            "suppressed": dg.MetadataValue.json(dict(totals.suppressed)),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=EVERY_CROSSING_HAS_A_FATE,
+                passed=all(book.holds for book in books.values()),
+                severity=dg.AssetCheckSeverity.ERROR,
+                metadata={name: dg.MetadataValue.json(asdict(book)) for name, book in books.items()},
+            )
+        ],
+    )

@@ -1,0 +1,126 @@
+"""The SQLMesh models as Dagster assets: one asset per model, its audits as asset checks.
+
+A thin integration: keys, lineage, columns and audits come from the manifest, so that starting a
+process does not import SQLMesh. What the models compute is in `pql_platform/warehouse/sqlmesh`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.ingestion import WAREHOUSE_POOL
+from pql_platform.resources import ScoringPass, Warehouse
+from pql_platform.warehouse.building import build, run_audits
+from pql_platform.warehouse.manifest import ModelManifest
+from pql_platform.warehouse.rescoring import rescore
+
+RAW_INPUTS = {"raw.clock", "raw.personal_email_domains"}
+"""Written by the pass itself; they are parameters of the models, not data to show."""
+
+
+def asset_key(model: str) -> dg.AssetKey:
+    """The key of a table is its schema and name, everywhere."""
+    return dg.AssetKey(model.split("."))
+
+
+def check_name(model: ModelManifest, position: int) -> str:
+    """The name of an audit's check; numbered only where a model uses an audit twice."""
+    audit = model.audits[position].name
+    repeats = [other.name for other in model.audits].count(audit)
+    return audit if repeats == 1 else f"{audit}_{position + 1}"
+
+
+def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition:
+    """Return one definition that holds an asset for each model of the manifest."""
+
+    @dg.multi_asset(
+        name="sqlmesh_models",
+        specs=[_spec(model) for model in manifest],
+        check_specs=[
+            dg.AssetCheckSpec(
+                check_name(model, position),
+                asset=asset_key(model.name),
+                blocking=True,
+                description=f"SQLMesh audit {audit.name}: no row breaks it.",
+            )
+            for model in manifest
+            for position, audit in enumerate(model.audits)
+        ],
+        can_subset=True,
+        pool=WAREHOUSE_POOL,
+    )
+    def sqlmesh_models(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, scoring_pass: ScoringPass
+    ) -> Iterator[Any]:
+        selected = [
+            model for model in manifest if asset_key(model.name) in context.selected_asset_keys
+        ]
+        if scoring_pass.rebuild:
+            build(warehouse.settings, scoring_pass.moment, [model.name for model in selected])
+            scope = "rebuilt with SQLMesh"
+        with warehouse.get_connection() as connection:
+            if not scoring_pass.rebuild:
+                rescored = rescore(connection, scoring_pass.moment)
+                scope = f"{rescored.scope}: {rescored.accounts} accounts"
+            for model in selected:
+                (rows,) = connection.execute(
+                    f"SELECT COUNT(*) FROM {model.name}"  # noqa: S608 - a name of the manifest
+                ).fetchone() or (0,)
+                yield dg.MaterializeResult(
+                    asset_key=asset_key(model.name),
+                    metadata={"dagster/row_count": rows, "scope": scope},
+                    data_version=None,
+                )
+            wanted = [
+                model
+                for model in selected
+                if any(
+                    key.asset_key == asset_key(model.name)
+                    for key in context.selected_asset_check_keys
+                )
+            ]
+            results = run_audits(connection, wanted)
+        for model in wanted:
+            for position in range(len(model.audits)):
+                broken = results[model.name, position]
+                yield dg.AssetCheckResult(
+                    asset_key=asset_key(model.name),
+                    check_name=check_name(model, position),
+                    passed=broken is None,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    metadata={
+                        "broken_rows": broken.rows if broken else 0,
+                        "examples": dg.MetadataValue.json(
+                            [[str(value) for value in row] for row in broken.examples]
+                            if broken
+                            else []
+                        ),
+                    },
+                )
+
+    return sqlmesh_models
+
+
+def _spec(model: ModelManifest) -> dg.AssetSpec:
+    schema = model.name.partition(".")[0]
+    return dg.AssetSpec(
+        key=asset_key(model.name),
+        deps=[asset_key(name) for name in model.depends_on if name not in RAW_INPUTS],
+        description=model.description,
+        group_name=schema,
+        owners=[f"team:{model.owner}"],
+        kinds={"duckdb", "sqlmesh"},
+        code_version=model.fingerprint,
+        # A changed program file is a changed model: it is rebuilt without anybody asking.
+        automation_condition=dg.AutomationCondition.code_version_changed(),
+        metadata={
+            "grain": ", ".join(model.grain),
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(name=name, type=kind, description=says)
+                    for name, kind, says in model.columns
+                ]
+            ),
+        },
+    )

@@ -1,0 +1,109 @@
+"""When things run by themselves: jobs, and the sensors that need them.
+
+Jobs are selections of assets with their settings; the conditions on assets stand with the assets,
+and sensors that look at the outside world in `sensors/`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import dagster as dg
+
+from assets.deliveries import CRM_RECORDS, SLACK_ALERTS
+from assets.handoffs import HANDOFFS
+from assets.ingestion import RAW_EVENTS
+from assets.serving import SERVING
+from assets.tiers import MODEL_VERSIONS, TIERS
+from sensors.calendar import EXPECTATIONS, FULL_PASS, RECALIBRATION
+from sensors.handoffs import DELIVERY
+from sensors.inbox import LIVE_PASS
+
+_LINE = dg.AssetSelection.assets(RAW_EVENTS, TIERS, HANDOFFS, SERVING, SLACK_ALERTS, CRM_RECORDS)
+_MODEL_GROUPS = ("staging", "features", "scores")
+_MINUTE = 60
+
+AssetJob: TypeAlias = Any
+"""What `dg.define_asset_job` returns; Dagster does not export its name."""
+
+
+def _models() -> dg.AssetSelection:
+    return dg.AssetSelection.groups(*_MODEL_GROUPS)
+
+
+def _pass_settings(**settings: Any) -> dg.RunConfig:
+    return dg.RunConfig(resources={"scoring_pass": {"config": settings}})
+
+
+def build_jobs(
+    suites: Sequence[dg.AssetChecksDefinition],
+) -> list[AssetJob]:
+    """Return the jobs of the platform.
+
+    Args:
+        suites: The Great Expectations checks, which run in a job of their own: they import slowly.
+    """
+    thorough = dg.AssetSelection.checks(*suites)
+    return [
+        dg.define_asset_job(
+            FULL_PASS,
+            selection=(_LINE | _models()) - thorough,
+            description="Everything once: load, rebuild with SQLMesh and all audits, judge, hand "
+            "over, publish, deliver.",
+            tags={"dagster/max_runtime": str(60 * _MINUTE)},
+        ),
+        dg.define_asset_job(
+            LIVE_PASS,
+            # The audits of the models run in the full pass; here stand the light blocking checks.
+            selection=(_LINE | _models().without_checks()) - thorough,
+            config=_pass_settings(rebuild=False),
+            description="What is new, for the accounts it touches, to the alert: seconds.",
+            tags={"dagster/max_runtime": str(5 * _MINUTE), "dagster/priority": "10"},
+        ),
+        dg.define_asset_job(
+            DELIVERY,
+            selection=dg.AssetSelection.assets(SLACK_ALERTS, CRM_RECORDS),
+            description="What still waits in the outbox: retries, held messages, escalations.",
+            tags={"dagster/max_runtime": str(5 * _MINUTE)},
+        ),
+        dg.define_asset_job(
+            RECALIBRATION,
+            selection=dg.AssetSelection.assets(MODEL_VERSIONS),
+            description="Thresholds drawn anew on the current population, as a new model version.",
+            tags={"dagster/max_runtime": str(30 * _MINUTE)},
+        ),
+        dg.define_asset_job(
+            EXPECTATIONS,
+            selection=thorough,
+            description="The Great Expectations suites; one that fails holds all deliveries.",
+            tags={"dagster/max_runtime": str(15 * _MINUTE)},
+        ),
+    ]
+
+
+def build_automation_sensors(
+    jobs: Sequence[AssetJob],
+) -> list[dg.SensorDefinition]:
+    """Return the sensors that start one job because of another, or because of the code."""
+    by_name = {job.name: job for job in jobs}
+
+    @dg.run_status_sensor(
+        name="expectations_after_full_pass",
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        monitored_jobs=[by_name[FULL_PASS]],
+        request_job=by_name[EXPECTATIONS],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def expectations_after_full_pass(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+        """Hold the result of a full pass against every suite."""
+        return dg.RunRequest(run_key=f"after-{context.dagster_run.run_id}")
+
+    return [
+        expectations_after_full_pass,
+        dg.AutomationConditionSensorDefinition(
+            "changed_definitions",
+            target=_models(),
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=30,
+            description="Rebuilds the models whose definition has changed with the program file.",
+        ),
+    ]

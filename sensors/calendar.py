@@ -1,0 +1,42 @@
+"""What happens by the clock: the daily rebuild, the hourly expectations, the quarterly thresholds.
+
+All times are UTC. Work is derived from data, never from which tick this is: a missed tick is made
+good by the next one.
+"""
+
+import dagster as dg
+
+FULL_PASS = "full_pass"
+EXPECTATIONS = "expectations"
+RECALIBRATION = "recalibration"
+
+QUARTERLY_CRON = "0 6 1 1,4,7,10 *"
+"""06:00 UTC on the first day of January, April, July and October (requirements item 81)."""
+
+full_pass_daily = dg.ScheduleDefinition(
+    name="full_pass_daily",
+    job_name=FULL_PASS,
+    # After UTC midnight, when every window has moved by a day.
+    cron_schedule="10 0 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Recompute every model with SQLMesh and all its audits.",
+)
+
+expectations_hourly = dg.ScheduleDefinition(
+    name="expectations_hourly",
+    job_name=EXPECTATIONS,
+    cron_schedule="40 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Hold events, features, scores and hand-offs against their suites.",
+)
+
+recalibration_quarterly = dg.ScheduleDefinition(
+    name="recalibration_quarterly",
+    job_name=RECALIBRATION,
+    cron_schedule=QUARTERLY_CRON,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Draw the thresholds anew on the current population and record a model version.",
+)
