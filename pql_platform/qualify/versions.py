@@ -68,9 +68,18 @@ def live_thresholds(conn: Connection, program: str) -> Thresholds:
         PqlError: The program has no version yet.
     """
     live = live_version(conn, program)
-    if live is None:
+    return thresholds_of_version(live.version if live else None, program)
+
+
+def thresholds_of_version(version: ModelVersion | None, program: str) -> Thresholds:
+    """Return the thresholds that a version set.
+
+    Raises:
+        PqlError: There is no version.
+    """
+    if version is None:
         raise PqlError(f"Program {program} has no model version yet", hint="Run `pql run`")
-    return _thresholds(live.version)
+    return _thresholds(version)
 
 
 def recalibrate(

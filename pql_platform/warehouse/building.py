@@ -15,7 +15,7 @@ import duckdb
 
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import open_warehouse
-from pql_platform.warehouse.manifest import ModelManifest, manifest_of
+from pql_platform.warehouse.manifest import ModelManifest, load_manifest
 from pql_platform.warehouse.project import rebuild
 from pql_platform.warehouse.rescoring import record_deployment, set_clock
 
@@ -41,18 +41,13 @@ def build(settings: Settings, as_of: datetime, models: Collection[str] | None = 
     """
     with open_warehouse(settings) as connection:
         set_clock(connection, as_of)
-    deployed: list[tuple[tuple[ModelManifest, ...], dict[str, str]]] = []
-
-    def remember(context: Context) -> None:
-        deployed.append((manifest_of(context), _physical_tables(context)))
-
-    rebuild(settings, models, after=remember)
-    manifest, physical_tables = deployed[0]
+    physical_tables: dict[str, str] = {}
+    rebuild(settings, models, after=lambda context: physical_tables.update(_physical(context)))
     with open_warehouse(settings) as connection:
-        record_deployment(connection, manifest, physical_tables)
+        record_deployment(connection, load_manifest(settings), physical_tables)
 
 
-def _physical_tables(context: Context) -> dict[str, str]:
+def _physical(context: Context) -> dict[str, str]:
     """Model name to `catalog.schema.table` of the version that production shows."""
     return {
         snapshot.node.name: snapshot.table_name()

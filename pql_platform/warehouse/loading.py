@@ -7,8 +7,9 @@ anywhere repeats nothing and loses nothing. Reading and judging lines is the int
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -81,6 +82,25 @@ def load_inbox(
     return total
 
 
+def counts_of(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> LoadCounts:
+    """Return what became of the records of these inbox files, whoever loaded them."""
+    row = connection.execute(
+        """
+        SELECT COUNT(*), COALESCE(SUM(accepted), 0), COALESCE(SUM(stored), 0),
+          COALESCE(SUM(duplicates), 0), COALESCE(SUM(quarantined), 0)
+        FROM raw.loads WHERE inbox_file IN (SELECT UNNEST($names))
+        """,
+        {"names": list(names)},
+    ).fetchone()
+    return LoadCounts(*(int(count) for count in row or ()))
+
+
+def known_events(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Return the names of all product events that ever occurred."""
+    rows = connection.execute("SELECT DISTINCT event FROM raw.events").fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 def _is_loaded(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     row = connection.execute(
         "SELECT 1 FROM raw.loads WHERE inbox_file = ?", [path.name]
@@ -98,7 +118,7 @@ def _load_file(
             connection,
             "record_load",
             inbox_file=path.name,
-            loaded_at=now.replace(tzinfo=None),
+            loaded_at=now.astimezone(UTC).replace(tzinfo=None),
         )
         row = connection.execute(
             "SELECT accepted, stored, duplicates, quarantined FROM raw.loads WHERE inbox_file = ?",

@@ -85,7 +85,10 @@ def _listen() -> list[str]:
     class FailureConsole(NoopConsole):
         def log_failed_models(self, errors: Any) -> None:
             for error in errors:
-                failures.append(" ".join(str(error.__cause__ or error).split()))
+                # What failed is a snapshot, named "catalog"."schema"."model", or a step of one.
+                snapshot = getattr(error.node, "snapshot_name", getattr(error.node, "name", ""))
+                model = ".".join(part.strip('"') for part in str(snapshot).split(".")[-2:])
+                failures.append(f"{model}: {' '.join(str(error.__cause__ or error).split())}")
 
     set_console(FailureConsole())
     return failures

@@ -170,6 +170,16 @@ def as_known_at(
 
 
 @contextmanager
+def live_schemas(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Inside `as_known_at`, let unqualified names such as scores.composites mean the past."""
+    connection.execute("USE live")
+    try:
+        yield
+    finally:
+        connection.execute("USE warehouse")
+
+
+@contextmanager
 def _live_catalog(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Iterator[None]:
     connection.execute("ATTACH ':memory:' AS live")
     try:

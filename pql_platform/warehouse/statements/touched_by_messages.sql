@@ -4,7 +4,8 @@ CREATE OR REPLACE TABLE live.scope.accounts AS
 WITH fresh AS (
   SELECT events.*
   FROM warehouse.raw.events AS events, warehouse.ops.rescored AS rescored
-  WHERE events.load_id > rescored.load_id OR events.received_at > rescored.as_of
+  WHERE events.load_id > rescored.load_id
+    OR GREATEST(events.received_at, events.occurred_at) > rescored.as_of
 ), devices AS (
   SELECT anonymous_id FROM fresh WHERE anonymous_id IS NOT NULL
   UNION
@@ -23,6 +24,9 @@ WITH fresh AS (
   UNION
   SELECT anonymous_id FROM warehouse.raw.events
   WHERE anonymous_id IS NOT NULL AND user_id IN (SELECT user_id FROM people)
+  UNION
+  SELECT previous_id FROM warehouse.raw.events
+  WHERE previous_id IS NOT NULL AND user_id IN (SELECT user_id FROM people)
 )
 SELECT group_id AS account_id FROM warehouse.raw.events
 WHERE group_id IS NOT NULL
@@ -38,6 +42,7 @@ WHERE user_id IN (SELECT user_id FROM people)
 UNION
 SELECT 'user:' || user_id FROM people
 UNION
-SELECT LOWER(SPLIT_PART(JSON_EXTRACT_STRING(traits, '$.email'), '@', 2)) FROM warehouse.raw.events
+SELECT REGEXP_EXTRACT(LOWER(JSON_EXTRACT_STRING(traits, '$.email')), '(?s)@(.+)', 1)
+FROM warehouse.raw.events
 WHERE type = 'identify' AND user_id IN (SELECT user_id FROM people)
   AND JSON_EXTRACT_STRING(traits, '$.email') LIKE '%@%';

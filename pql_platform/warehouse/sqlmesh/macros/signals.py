@@ -36,7 +36,8 @@ def _event_days(program, signal):
     if signal["property"]:
         value = f"JSON_EXTRACT_STRING(events.properties, {_json_path(signal['property'])})"
         # Decimals add up to the same in any order; doubles do not.
-        total = f"SUM(TRY_CAST({value} AS DECIMAL(28, 6)))"
+        # An event without the property adds nothing; NULL would leave the whole value unknown.
+        total = f"COALESCE(SUM(TRY_CAST({value} AS DECIMAL(28, 6))), 0)"
     return f"""
         SELECT
           {_text(program)}::TEXT AS program, {_text(signal["name"])}::TEXT AS signal,
@@ -154,7 +155,7 @@ def _predicate(condition):
         return f"NOT {column} IS NULL AND NOT {member}" if operator == "not in" else member
     values = condition["values"]
     if not isinstance(values[0], dict):
-        column = f"LOWER({column})"
+        column = f"NULLIF(TRIM(LOWER({column})), '')"
     if operator in ("in", "not in"):
         return f"{column} {operator.upper()} ({', '.join(_literal(value) for value in values)})"
     return f"{column} {'=' if operator == '==' else operator} {_literal(values[0])}"
@@ -184,11 +185,18 @@ def negative_rows(evaluator, definition):
 
 
 def _cases(definition, branches):
-    """A CASE over the programs, each with its own inner CASE; NULL where no branch holds."""
+    """A CASE over the programs, each with its own inner CASE; NULL where no branch holds.
+
+    A branch without a condition takes the rest. It must be an ELSE: of a CASE with WHEN TRUE
+    SQLGlot 30.8 keeps only that branch, and forgets those before it.
+    """
     cases = []
     for program in _programs(definition):
-        inner = " ".join(f"WHEN {when} THEN {_text(then)}" for when, then in branches(program))
-        result = f"CASE {inner} END" if inner else "NULL"
+        rest = [_text(then) for when, then in branches(program) if when is None] or ["NULL"]
+        inner = " ".join(
+            f"WHEN {when} THEN {_text(then)}" for when, then in branches(program) if when
+        )
+        result = f"CASE {inner} ELSE {rest[0]} END" if inner else rest[0]
         cases.append(f"WHEN program = {_text(program['program'])} THEN {result}")
     return f"CASE {' '.join(cases)} END"
 
@@ -199,7 +207,7 @@ def segment(evaluator, definition):
     return _cases(
         definition,
         lambda program: [
-            (_predicate(segment["when"]) if segment["when"] else "TRUE", segment["name"])
+            (_predicate(segment["when"]) if segment["when"] else None, segment["name"])
             for segment in program["segments"]
         ],
     )

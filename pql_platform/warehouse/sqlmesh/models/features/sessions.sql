@@ -15,7 +15,7 @@ MODEL (
   audits (
     not_null(columns := (account_id, user_id, session_started_at)),
     unique_combination_of_columns(columns := (account_id, user_id, session_started_at)),
-    accepted_range(column := seconds, min_v := 0)
+    accepted_range("column" := seconds, min_v := 0)
   )
 );
 

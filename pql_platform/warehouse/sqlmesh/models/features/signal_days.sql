@@ -18,7 +18,7 @@ MODEL (
   audits (
     not_null(columns := (program, signal, account_id, day, occurrences)),
     unique_combination_of_columns(columns := (program, signal, account_id, user_id, day)),
-    accepted_range(column := occurrences, min_v := 1)
+    accepted_range("column" := occurrences, min_v := 1)
   )
 );
 

@@ -19,7 +19,7 @@ MODEL (
   audits (
     not_null(columns := (program, level, subject_id, account_id, signal, value)),
     unique_combination_of_columns(columns := (program, level, subject_id, account_id, signal)),
-    accepted_range(column := value, min_v := 0)
+    accepted_range("column" := value, min_v := 0)
   )
 );
 
@@ -52,9 +52,11 @@ WITH parameters AS (
     ON days.user_id = users.user_id
   CROSS JOIN clock
   CROSS JOIN (
-    SELECT 'user' AS level
+    SELECT
+      'user' AS level
     UNION ALL
-    SELECT 'account' AS level
+    SELECT
+      'account' AS level
   ) AS levels
   WHERE
     levels.level = 'account' OR NOT days.user_id IS NULL
@@ -94,7 +96,9 @@ WITH parameters AS (
     subject_id,
     account_id,
     signal,
-    (day - DATE '2000-01-01') - position
+    (
+      day - '2000-01-01'::DATE
+    ) - position
 ), streaks AS (
   SELECT
     program,

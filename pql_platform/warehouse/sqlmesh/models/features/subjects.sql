@@ -130,7 +130,8 @@ WITH programs AS (
   LEFT JOIN activity
     ON people.account_id = activity.account_id
   LEFT JOIN conversions
-    ON programs.program = conversions.program AND people.account_id = conversions.account_id
+    ON programs.program = conversions.program
+    AND people.account_id = conversions.account_id
   LEFT JOIN aha
     ON programs.program = aha.program
     AND people.level = aha.level

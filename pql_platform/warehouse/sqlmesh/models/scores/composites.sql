@@ -23,7 +23,7 @@ MODEL (
   audits (
     not_null(columns := (program, level, subject_id, account_id, score)),
     unique_combination_of_columns(columns := (program, level, subject_id)),
-    accepted_range(column := score, min_v := 0, max_v := 100),
+    accepted_range("column" := score, min_v := 0, max_v := 100),
     contributions_add_up_to_the_score
   )
 );

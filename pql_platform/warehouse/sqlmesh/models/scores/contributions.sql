@@ -26,7 +26,7 @@ WITH parameters AS (
   @signal_rows(@definition)
 ), compounds AS (
   @compound_rows(@definition)
-), earned AS (
+), earned /* Multiplied before divided, as in domain/points.py: whole numbers then stay exact. */ AS (
   SELECT
     valued.program,
     valued.level,
@@ -36,7 +36,6 @@ WITH parameters AS (
     parameters.category,
     valued.value,
     parameters.max_points,
-    /* Multiplied before divided, as in domain/points.py: whole numbers then stay exact. */
     FLOOR(
       CASE
         WHEN parameters.measure = 'days_since_last'

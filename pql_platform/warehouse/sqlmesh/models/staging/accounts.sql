@@ -17,7 +17,9 @@ MODEL (
   ),
   audits (
     not_null(columns := (account_id, name, first_seen_at)),
-    unique_values(columns := (account_id))
+    unique_values(columns := (
+      account_id
+    ))
   )
 );
 

@@ -16,7 +16,9 @@ MODEL (
   ),
   audits (
     not_null(columns := (message_id, account_id, event, occurred_at)),
-    unique_values(columns := (message_id))
+    unique_values(columns := (
+      message_id
+    ))
   )
 );
 
@@ -30,7 +32,7 @@ WITH product_events AS (
     messages.properties
   FROM staging.messages AS messages
   LEFT JOIN staging.identities AS identities
-    ON messages.user_id IS NULL AND messages.anonymous_id = identities.anonymous_id
+    ON CASE WHEN messages.user_id IS NULL THEN messages.anonymous_id END = identities.anonymous_id
   LEFT JOIN staging.users AS users
     ON COALESCE(messages.user_id, identities.user_id) = users.user_id
   WHERE

@@ -11,7 +11,9 @@ MODEL (
   ),
   audits (
     not_null(columns := (anonymous_id, user_id)),
-    unique_values(columns := (anonymous_id))
+    unique_values(columns := (
+      anonymous_id
+    ))
   )
 );
 

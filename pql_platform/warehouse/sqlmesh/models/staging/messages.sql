@@ -19,7 +19,9 @@ MODEL (
   ),
   audits (
     not_null(columns := (message_id, occurred_at, received_at)),
-    unique_values(columns := (message_id))
+    unique_values(columns := (
+      message_id
+    ))
   )
 );
 

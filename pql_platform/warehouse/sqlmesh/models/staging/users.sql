@@ -17,7 +17,9 @@ MODEL (
   ),
   audits (
     not_null(columns := (user_id, account_id, first_seen_at)),
-    unique_values(columns := (user_id))
+    unique_values(columns := (
+      user_id
+    ))
   )
 );
 
@@ -29,7 +31,7 @@ WITH resolved AS (
     messages.message_id
   FROM staging.messages AS messages
   LEFT JOIN staging.identities AS identities
-    ON messages.user_id IS NULL AND messages.anonymous_id = identities.anonymous_id
+    ON CASE WHEN messages.user_id IS NULL THEN messages.anonymous_id END = identities.anonymous_id
 ), seen AS (
   SELECT
     user_id,
@@ -63,7 +65,7 @@ WITH resolved AS (
     LOWER(traits.email) AS email,
     CASE
       WHEN STRPOS(traits.email, '@') > 0
-      THEN LOWER(SUBSTRING(traits.email, STRPOS(traits.email, '@') + 1))
+      THEN NULLIF(LOWER(SUBSTRING(traits.email, STRPOS(traits.email, '@') + 1)), '')
     END AS email_domain,
     traits.title,
     traits.country,

@@ -1,0 +1,35 @@
+"""`pql scores`: every user and account with its score, as known now or then."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from pql_platform.answers.scores import score_rows
+from pql_platform.cli.output import AsJson, AsOf, iso, print_json, print_table
+from pql_platform.resources import parse_instant
+from pql_platform.settings import load_settings
+
+SHOWN = 40
+
+
+def scores(
+    level: Annotated[Literal["account", "user"] | None, typer.Option(help="One level only.")] = None,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show scores, best first."""
+    rows = score_rows(load_settings(), level, parse_instant(as_of) if as_of else None)
+    if as_json:
+        print_json([{**row, "as_of": iso(row["as_of"])} for row in rows])
+        return
+    qualified = sum(row["qualified"] for row in rows)
+    print_table(
+        f"{len(rows):,} scored, {qualified:,} qualify; the best {min(SHOWN, len(rows))}",
+        ("id", "level", "score", "threshold", "tier", "why not"),
+        (
+            (row["id"], row["level"], row["score"], row["threshold"], row["tier"], row["reason"])
+            for row in rows[:SHOWN]
+        ),
+    )

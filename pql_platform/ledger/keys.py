@@ -1,0 +1,33 @@
+"""The identities that make a repetition recognisable.
+
+An identity is made of what a message is about, and of nothing that a second computation could find
+different: no score, version, run or moment. Who uses an identity belongs elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from hashlib import sha256
+
+
+def message_key(
+    program: str, level: str, subject_id: str, kind: str, tier: int | None, episode: int
+) -> str:
+    """The idempotency key of one message of one episode, as 64 hexadecimal digits."""
+    return _digest("message", program, level, subject_id, kind, tier, episode)
+
+
+def handoff_id(program: str, level: str, subject_id: str, episode: int) -> str:
+    """The id of a hand-off: the same crossing has the same one, even in a rebuilt ledger."""
+    return f"h{_digest('handoff', program, level, subject_id, episode)[:24]}"
+
+
+def oncall_key(cause: str, now: datetime) -> str:
+    """The key of a page: one per cause and hour of the clock, however many leads it touches."""
+    return _digest("oncall", cause, int(now.timestamp() // 3600))
+
+
+def _digest(*parts: str | int | None) -> str:
+    # JSON keeps parts apart whatever they contain; joining them by a sign would not.
+    return sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

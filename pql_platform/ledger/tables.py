@@ -1,0 +1,238 @@
+"""The tables of the ledger, as they are at the head of the migrations.
+
+Columns and constraints only: a rule that the database itself can hold stands here, because then no
+code path gets round it. Migrations repeat these definitions; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from pql_platform.ledger import states
+from pql_platform.ledger.types import ExactDecimal, QuarterPoints, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+def _row_number() -> Column[int]:
+    # SQLite numbers rows by itself only in a column declared INTEGER.
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("program", String(150), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("program_digest", String(64), nullable=False),
+    Column("enter_account", QuarterPoints),
+    Column("enter_user", QuarterPoints),
+    Column("leave_margin", QuarterPoints, nullable=False),
+    Column("top_share", ExactDecimal),
+    Column("population", Integer),
+    Column("qualified_share", ExactDecimal),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("parent", String(200), ForeignKey("model_versions.id")),
+    UniqueConstraint("program", "number"),
+)
+
+live_versions = Table(
+    "live_versions",
+    metadata,
+    Column("program", String(150), primary_key=True),
+    Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("promoted_by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+handoffs = Table(
+    "handoffs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("program", String(150), nullable=False),
+    Column("motion", String(20), nullable=False),
+    Column("level", String(10), nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("account_id", Text),
+    Column("tier", Integer, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("score", QuarterPoints, nullable=False),
+    Column("threshold", QuarterPoints, nullable=False),
+    Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
+    Column("paying", Boolean, nullable=False),
+    Column("crossed_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text),
+    Column("owner", Text),
+    Column("due_at", UtcDateTime),
+    Column("delivered_at", UtcDateTime),
+    Column("contacted_at", UtcDateTime),
+    Column("contacted_by", Text),
+    Column("outcome", Text),
+    Column("story", JSON, nullable=False),
+    Column("run_id", String(100)),
+    UniqueConstraint("program", "level", "subject_id", "episode"),
+    _one_of("motion", ("new_business", "expansion"), "motion"),
+    _one_of("level", ("account", "user"), "level"),
+    _one_of("state", states.HANDOFF_STATES, "state"),
+    CheckConstraint("episode >= 1", name="episode"),
+    # Paying accounts are expansion and nothing else is: two motions, kept apart.
+    CheckConstraint("paying = (motion = 'expansion')", name="paying"),
+)
+
+Index(
+    "uq_handoffs_one_open_episode",
+    handoffs.c.program,
+    handoffs.c.level,
+    handoffs.c.subject_id,
+    unique=True,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _row_number(),
+    Column("handoff_id", String(40), ForeignKey("handoffs.id"), index=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("channel", String(20), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("lease_by", String(200)),
+    Column("lease_token", Integer, nullable=False),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("last_error", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("delivered_at", UtcDateTime),
+    _one_of("state", states.OUTBOX_STATES, "state"),
+    CheckConstraint(
+        "(state = 'DELIVERED') = (evidence IS NOT NULL AND delivered_at IS NOT NULL)",
+        name="evidence",
+    ),
+    CheckConstraint("(state = 'SENDING') = (lease_until IS NOT NULL)", name="lease"),
+    Index("ix_outbox_state_not_before", "state", "not_before"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _row_number(),
+    Column("outbox_id", ForeignKey("outbox.id"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", String(200), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, nullable=False),
+    Column("result", String(20), nullable=False),
+    Column("detail", Text),
+)
+
+channel_turns = Table(
+    "channel_turns",
+    metadata,
+    Column("channel", String(20), primary_key=True),
+    Column("free_at", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_by", String(200), nullable=False),
+    Column("overridden_until", UtcDateTime),
+    Column("overridden_by", String(200)),
+    Column("override_reason", Text),
+)
+
+crm_companies = Table(
+    "crm_companies",
+    metadata,
+    Column("external_id", String(200), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("domain", Text),
+    Column("properties", JSON, nullable=False),
+    Column("last_key", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+crm_contacts = Table(
+    "crm_contacts",
+    metadata,
+    Column("external_id", String(200), primary_key=True),
+    Column("company_external_id", String(200)),
+    Column("name", Text),
+    Column("email", Text),
+    Column("properties", JSON, nullable=False),
+    Column("last_key", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+crm_tasks = Table(
+    "crm_tasks",
+    metadata,
+    Column("external_id", String(200), primary_key=True),
+    Column("company_external_id", String(200)),
+    Column("contact_external_id", String(200)),
+    Column("owner", Text, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("last_key", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+crm_enrolments = Table(
+    "crm_enrolments",
+    metadata,
+    Column("external_id", String(200), primary_key=True),
+    Column("contact_external_id", String(200)),
+    Column("company_external_id", String(200)),
+    Column("sequence", Text, nullable=False),
+    Column("last_key", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
