@@ -161,7 +161,7 @@ def as_known_at(
             connection.execute("CREATE VIEW live.raw.events AS FROM warehouse.raw.events")
         else:
             connection.execute(
-                "CREATE TABLE live.scope.accounts AS SELECT UNNEST($ids) AS account_id",
+                "CREATE TABLE live.scope.accounts AS SELECT UNNEST($ids::TEXT[]) AS account_id",
                 {"ids": list(accounts)},
             )
             statements.run(connection, "scoped_events")
