@@ -14,9 +14,11 @@ from sqlalchemy import Engine
 from assets.handoffs import HANDOFFS
 from assets.serving import SERVING
 from pql_platform.domain.delivery import Channel
+from pql_platform.handoff.eligibility import eligibility_at_send
 from pql_platform.ledger.escalations import enqueue_escalations
 from pql_platform.ledger.outbox import DrainResult, drain
 from pql_platform.resources import CRM, AlertSlack, Ledger
+from pql_platform.settings import load_settings
 
 SLACK_ALERTS = dg.AssetKey(["slack", "alerts"])
 CRM_RECORDS = dg.AssetKey(["crm", "records"])
@@ -61,6 +63,7 @@ def _drained(
         {name: channel},
         clock=lambda: datetime.now(UTC),
         worker=f"{socket.gethostname()}:{os.getpid()}",
+        eligible=eligibility_at_send(load_settings()),
     )
     return dg.MaterializeResult(
         metadata={

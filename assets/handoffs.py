@@ -77,7 +77,9 @@ def handoffs(
                 check_name=EVERY_CROSSING_HAS_A_FATE,
                 passed=all(book.holds for book in books.values()),
                 severity=dg.AssetCheckSeverity.ERROR,
-                metadata={name: dg.MetadataValue.json(asdict(book)) for name, book in books.items()},
+                metadata={
+                    name: dg.MetadataValue.json(asdict(book)) for name, book in books.items()
+                },
             )
         ],
     )

@@ -24,7 +24,7 @@ from pql_platform.warehouse.manifest import load_manifest
 from sensors.calendar import expectations_hourly, full_pass_daily, recalibration_quarterly
 from sensors.failures import failed_checks, failed_runs
 from sensors.handoffs import waiting_handoffs
-from sensors.inbox import inbox_arrivals
+from sensors.inbox import build_inbox_sensors
 
 
 def build_defs(
@@ -55,7 +55,7 @@ def build_defs(
         jobs=jobs,
         schedules=[full_pass_daily, expectations_hourly, recalibration_quarterly],
         sensors=[
-            inbox_arrivals,
+            *build_inbox_sensors(),
             waiting_handoffs,
             failed_runs,
             failed_checks,
@@ -67,7 +67,11 @@ def build_defs(
     )
 
 
-defs = build_defs()
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads, built when it asks: importing this module reads no environment."""
+    return build_defs()
+
 
 if __name__ == "__main__":
-    dg.Definitions.validate_loadable(defs)
+    dg.Definitions.validate_loadable(defs())

@@ -63,7 +63,7 @@ class AlertSlack(SlackResource):
     alert when the first one had arrived. Here the outbox owns every retry.
     """
 
-    token: str = "SLACK_BOT_TOKEN of the environment"
+    token: str = "SLACK_BOT_TOKEN of the environment"  # noqa: S105 - says where it is, is none
 
     def get_client(self) -> WebClient:
         """Return Slack's client.

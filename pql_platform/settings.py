@@ -18,16 +18,14 @@ from pql_platform.errors import PqlError
 class Settings(BaseSettings):
     """The environment variables of the public interface, typed."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="forbid")
 
     home: Path = Field(default=Path(".pql"), validation_alias="PQL_HOME")
     programs: Path = Field(default=Path("programs"), validation_alias="PQL_PROGRAMS")
     state_url: str | None = Field(default=None, validation_alias="PQL_STATE_URL")
     gateway: str = Field(default="duckdb", validation_alias="PQL_GATEWAY")
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
-    slack_base_url: str = Field(
-        default="https://slack.com/api/", validation_alias="SLACK_BASE_URL"
-    )
+    slack_base_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_BASE_URL")
     alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")
     oncall_channel: str = Field(default="pql-oncall", validation_alias="PQL_ONCALL_CHANNEL")
 

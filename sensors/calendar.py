@@ -6,7 +6,7 @@ good by the next one.
 
 import dagster as dg
 
-FULL_PASS = "full_pass"
+FULL_PASS = "full_pass"  # noqa: S105 - a pass over the accounts
 EXPECTATIONS = "expectations"
 RECALIBRATION = "recalibration"
 

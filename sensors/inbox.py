@@ -1,66 +1,140 @@
-"""New events: the inbox is watched, and every arrival becomes one live pass.
+"""New events: the inbox is watched, and every arrival becomes a live pass.
 
-The sensor looks and asks; loading, scoring and alerting are the run's work. It polls inside one
-tick, because the daemon sleeps five seconds between ticks and a lead does not wait that long.
+The sensors look and ask; loading, scoring and alerting are the run's work. Each polls inside its
+tick, because the daemon sleeps after a short round: five seconds that a lead does not have. They
+keep no cursor: what to ask for is derived from the files and the passes, so losing state costs
+nothing.
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from pql_platform.settings import load_settings
 from pql_platform.warehouse.loading import waiting_files
 
-LIVE_PASS = "live_pass"
+LIVE_PASS = "live_pass"  # noqa: S105 - a pass over the accounts
 POLL_SECONDS = 0.1
-TICK_SECONDS = 20.0
+
+WATCH_SECONDS = 20.0
 """Well below the 60 s after which Dagster gives up a tick; other sensors wait meanwhile."""
 
-ASK_AGAIN_SECONDS = 60.0
-"""Files still waiting so long after a pass was asked for: it failed, so another one is asked for."""
+RELAY_SECONDS = 5.0
+"""A daemon round shorter than this is filled up with sleep, so the relay watches until then."""
+
+ASK_AGAIN_SECONDS = 30.0
+"""A file that still waits so long after a pass was asked for needs another: that one failed."""
+
+MOST_PASSES = 2
+"""One that works and one that starts; a third would only wait for the warehouse."""
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
-@dg.sensor(
-    name="inbox_arrivals",
-    job_name=LIVE_PASS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=1,
-)
-def inbox_arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Ask for one live pass as soon as files arrive in the inbox."""
-    settings = load_settings()
-    deadline = time.monotonic() + TICK_SECONDS
-    while True:
-        asked = decide(waiting_files(settings), context.cursor, time.time())
-        if asked is not None:
-            run_key, cursor = asked
-            return dg.SensorResult(
-                run_requests=[dg.RunRequest(run_key=run_key)], cursor=cursor
+@dataclass(frozen=True)
+class Arrival:
+    """A file in the inbox; `at` is when it appeared, in epoch seconds."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True)
+class AskedPass:
+    """A live pass; `at` is when it was asked for, in epoch seconds."""
+
+    at: float
+    under_way: bool
+
+
+def build_inbox_sensors() -> list[dg.SensorDefinition]:
+    """Return the watch, and the relay that watches while the daemon would sleep."""
+    return [
+        _build("inbox_arrivals", WATCH_SECONDS),
+        _build("inbox_arrivals_relay", RELAY_SECONDS),
+    ]
+
+
+def _build(name: str, seconds: float) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        job_name=LIVE_PASS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=1,
+        description="Asks for one live pass as soon as files arrive in the inbox.",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        deadline = time.monotonic() + seconds
+        while True:
+            now = time.time()
+            arrivals = look_at_inbox()
+            uncovered = (
+                not_yet_covered(arrivals, _passes(context.instance), now) if arrivals else []
             )
-        if time.monotonic() >= deadline:
-            return dg.SkipReason("The inbox is empty, or a pass over what waits was asked for.")
-        time.sleep(POLL_SECONDS)
+            if uncovered:
+                return dg.RunRequest(run_key=run_key(uncovered, now))
+            if time.monotonic() >= deadline:
+                return dg.SkipReason(
+                    "A pass that was asked for takes what waits."
+                    if arrivals
+                    else "The inbox is empty."
+                )
+            time.sleep(POLL_SECONDS)
+
+    return watch
 
 
-def decide(
-    files: Sequence[Path], cursor: str | None, now: float
-) -> tuple[str, str] | None:
-    """Return the run key and the next cursor when a pass must be asked for, else None.
+def look_at_inbox() -> list[Arrival]:
+    """Return the complete files that wait in the inbox."""
+    arrivals = []
+    for path in waiting_files(load_settings()):
+        try:
+            arrivals.append(Arrival(path.name, path.stat().st_mtime))
+        except FileNotFoundError:
+            # A pass has taken it between the two looks.
+            continue
+    return arrivals
 
-    Files that a pass was asked for already are asked for again after `ASK_AGAIN_SECONDS`; any new
-    name among them is a reason at once. `now` is in epoch seconds.
+
+def not_yet_covered(
+    arrivals: Sequence[Arrival], passes: Sequence[AskedPass], now: float
+) -> list[Arrival]:
+    """Return the files for which a pass must be asked for now.
+
+    A pass asked for after a file arrived takes it; after `ASK_AGAIN_SECONDS` it is taken to have
+    failed. Nothing is asked for while `MOST_PASSES` are under way: the next one takes everything.
     """
-    if not files:
-        return None
-    names = sorted(path.name for path in files)
-    asked = json.loads(cursor) if cursor else {"names": [], "at": 0.0}
-    fresh = set(names) - set(asked["names"])
-    if not fresh and now - asked["at"] < ASK_AGAIN_SECONDS:
-        return None
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
-    run_key = f"inbox-{digest}" if fresh else f"inbox-{digest}-again-{int(now)}"
-    return run_key, json.dumps({"names": names, "at": now})
+    recent = [asked for asked in passes if now - asked.at < ASK_AGAIN_SECONDS]
+    if sum(asked.under_way for asked in recent) >= MOST_PASSES:
+        return []
+    latest = max((asked.at for asked in recent), default=0.0)
+    return [arrival for arrival in arrivals if arrival.at >= latest]
+
+
+def run_key(arrivals: Sequence[Arrival], now: float) -> str:
+    """A readable key: which files, asked for when."""
+    names = "\n".join(sorted(arrival.name for arrival in arrivals))
+    return f"inbox-{hashlib.sha256(names.encode()).hexdigest()[:12]}-{int(now)}"
+
+
+def _passes(instance: dg.DagsterInstance) -> list[AskedPass]:
+    records = instance.get_run_records(
+        filters=dg.RunsFilter(
+            job_name=LIVE_PASS,
+            created_after=datetime.now(UTC) - timedelta(seconds=ASK_AGAIN_SECONDS),
+        ),
+        limit=10,
+    )
+    return [
+        AskedPass(record.create_timestamp.timestamp(), record.dagster_run.status in _UNDER_WAY)
+        for record in records
+    ]

@@ -47,9 +47,7 @@ def demo(
             remarks.print(f"{time.monotonic() - started:5.1f} s  {what}")
             status.update(what)
 
-        batch = run_batch(
-            settings, accounts=accounts, days=days, seed=seed, now=now, step=step
-        )
+        batch = run_batch(settings, accounts=accounts, days=days, seed=seed, now=now, step=step)
     seconds = time.monotonic() - started
     alerts = sorted(settings.alerts.glob("*.html"))
     answer = {

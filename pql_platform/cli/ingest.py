@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TimeElapsedColumn
 
 from pql_platform.cli.output import AsJson, people, print_json, remarks
 from pql_platform.intake.files import take_in
@@ -37,11 +38,7 @@ def ingest(
         for path in paths:
             task = progress.add_task(f"Reading {path.name}", total=None)
             taken = take_in(
-                path,
-                settings.inbox,
-                source=source,
-                now=now,
-                progress=lambda done, task=task: progress.update(task, completed=done),
+                path, settings.inbox, source=source, now=now, progress=_teller(progress, task)
             )
             names += [file.name for file in taken.files]
             progress.update(task, completed=taken.accepted)
@@ -65,3 +62,7 @@ def ingest(
     if counts.quarantined:
         people.print("Why, with file and byte offset: the table raw.quarantine.")
     people.print("Next: `pql run`.")
+
+
+def _teller(progress: Progress, task: TaskID) -> Callable[[int], None]:
+    return lambda done: progress.update(task, completed=done)

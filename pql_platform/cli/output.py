@@ -38,7 +38,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*["–" if value is None else _shown(value) for value in row])
+        table.add_row(*["-" if value is None else _shown(value) for value in row])
     people.print(table)
 
 

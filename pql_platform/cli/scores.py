@@ -15,7 +15,9 @@ SHOWN = 40
 
 
 def scores(
-    level: Annotated[Literal["account", "user"] | None, typer.Option(help="One level only.")] = None,
+    level: Annotated[
+        Literal["account", "user"] | None, typer.Option(help="One level only.")
+    ] = None,
     as_of: AsOf = None,
     as_json: AsJson = False,
 ) -> None:

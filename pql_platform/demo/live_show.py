@@ -22,7 +22,7 @@ from pql_platform.ledger.states import ALERT, DELIVERED
 from pql_platform.ledger.tables import handoffs, outbox
 from pql_platform.settings import Settings
 
-PAUSE_SECONDS = (4.0, 12.0)
+PAUSE_SECONDS = (6.0, 14.0)
 """Shortest and longest pause between two sessions of the simulated product."""
 
 

@@ -37,7 +37,7 @@ class Evidence:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-class DeliveryFailure(Exception):
+class DeliveryFailure(Exception):  # noqa: N818 - a state of the delivery, as its four kinds are
     """Base of the failures below; never raised itself."""
 
     def __init__(self, reason: str) -> None:

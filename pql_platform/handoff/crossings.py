@@ -101,9 +101,7 @@ def record_crossings(
     accounts_held -= {leave.episode.subject_id for leave in decisions["account"].leave}
     accounts_held |= {entry.subject.subject_id for entry in decisions["account"].enter}
     entries = [entry for level in LEVELS for entry in decisions[level].enter]
-    planned = list(
-        _plan(entries, rows, accounts_held, warehouse, program, thresholds, this_pass)
-    )
+    planned = list(_plan(entries, rows, accounts_held, warehouse, program, thresholds, this_pass))
     crossings = Crossings()
     with engine.begin() as conn:
         for level in LEVELS:
@@ -176,7 +174,9 @@ def _plan(
         return
     accounts = {entry.subject.account_id or "" for entry in entries}
     facts = Facts(warehouse, program, accounts)
-    reasons = {id(entry): _why_suppressed(entry, accounts_held, program, this_pass) for entry in entries}
+    reasons = {
+        id(entry): _why_suppressed(entry, accounts_held, program, this_pass) for entry in entries
+    }
     told = {entry.subject.account_id or "" for entry in entries if not reasons[id(entry)]}
     yesterday = yesterdays_scores(warehouse, program, told, this_pass.as_of)
     rules = {rule.tier: rule for rule in tier_rules(program)}
@@ -210,9 +210,7 @@ def _plan(
         yield new, [] if new.suppressed_because else messages_of(story, tier, email)
 
 
-def _lead(
-    entry: Entry, row: Any, tier: TierRule, program: Program, thresholds: Thresholds
-) -> Lead:
+def _lead(entry: Entry, row: Any, tier: TierRule, program: Program, thresholds: Thresholds) -> Lead:
     subject = entry.subject
     region = row["region"]
     return Lead(

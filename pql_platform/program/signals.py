@@ -119,7 +119,7 @@ class Aha(NamesEvents):
     at_least: Count = 1
     """How many times it must happen."""
     within_days: WindowDays
-    """In how many days after sign-up."""
+    """Within a span of so many days, whenever that is."""
     validated_by: Line | None = None
     """Who confirmed it, and when: interviews, not only data."""
 

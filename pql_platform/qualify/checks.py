@@ -71,7 +71,9 @@ def _share(tiers: pd.DataFrame) -> TierCheckResult:
     accounts = tiers[(tiers["level"] == "account") & tiers["in_population"]]
     shares = accounts.groupby("program")["qualified"].agg(["mean", "size"])
     broken = shares[(shares["mean"] > MAX_QUALIFIED_SHARE) & (shares["size"] >= MIN_POPULATION)]
-    found = ", ".join(f"{name}: {row['mean']:.1%} of {row['size']:.0f}" for name, row in shares.iterrows())
+    found = ", ".join(
+        f"{name}: {row['mean']:.1%} of {row['size']:.0f}" for name, row in shares.iterrows()
+    )
     return TierCheckResult(broken.empty, found or "no accounts yet")
 
 

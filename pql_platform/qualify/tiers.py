@@ -111,7 +111,7 @@ def compute_tiers(
     frame["reason"] = frame["reason"].mask(
         frame["eligible"] & ~frame["qualified"], "scores below the threshold"
     )
-    frame["threshold"] = [thresholds.of(level) for level in frame["level"]]
+    frame["threshold"] = enter
     frame["region"] = frame["country"].map(region_of, na_action="ignore")
     frame["program"] = program.program
     frame["version"] = thresholds.version
@@ -121,19 +121,21 @@ def compute_tiers(
 
 def _with_tier_and_owner(frame: pd.DataFrame, program: Program) -> pd.DataFrame:
     tiers, routes = tier_rules(program), route_rules(program)
-    frame["tier"] = pd.Series(pd.NA, index=frame.index, dtype="Int64")
-    frame["tier_reason"] = None
-    frame["owner"] = None
-    for row in frame[frame["qualified"]].itertuples():
-        region = row.region if isinstance(row.region, str) else None
-        # Quarter points are exact in binary, so this loses nothing.
-        tier = assign_tier(Decimal(row.score), row.segment, tiers)
-        frame.loc[row.Index, ["tier", "tier_reason", "owner"]] = [
-            tier.tier,
-            tier.reason,
-            route(row.segment, region, routes),
-        ]
-    return frame
+    judged = frame[frame["qualified"]]
+    found = [
+        (
+            # Quarter points are exact in binary, so this loses nothing.
+            assign_tier(Decimal(row.score), row.segment, tiers),
+            route(row.segment, row.region if isinstance(row.region, str) else None, routes),
+        )
+        for row in judged.itertuples()
+    ]
+    columns = {
+        "tier": pd.Series([tier.tier for tier, _ in found], judged.index, dtype="Int64"),
+        "tier_reason": pd.Series([tier.reason for tier, _ in found], judged.index, dtype=object),
+        "owner": pd.Series([owner for _, owner in found], judged.index, dtype=object),
+    }
+    return frame.assign(**{name: column.reindex(frame.index) for name, column in columns.items()})
 
 
 def read_tiers(connection: duckdb.DuckDBPyConnection, program: str) -> pd.DataFrame:

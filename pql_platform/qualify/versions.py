@@ -53,11 +53,20 @@ def current_thresholds(
             )
         )
     if NOBODY in (live.version.enter_account, live.version.enter_user):
-        return _thresholds(
-            recalibrate(
-                conn, program, subjects, now, by="first points", reason="nobody had a point before"
+        return (
+            _thresholds(
+                recalibrate(
+                    conn,
+                    program,
+                    subjects,
+                    now,
+                    by="first points",
+                    reason="nobody had a point before",
+                )
             )
-        ) if _has_points(subjects) else _thresholds(live.version)
+            if _has_points(subjects)
+            else _thresholds(live.version)
+        )
     return _thresholds(live.version)
 
 

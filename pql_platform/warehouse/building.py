@@ -50,9 +50,11 @@ def build(settings: Settings, as_of: datetime, models: Collection[str] | None = 
 def _physical(context: Context) -> dict[str, str]:
     """Model name to `catalog.schema.table` of the version that production shows."""
     return {
-        snapshot.node.name: snapshot.table_name()
+        snapshot.model.name: snapshot.table_name()
         for snapshot in context.snapshots.values()
-        if snapshot.is_model and not snapshot.node.kind.is_external and not snapshot.node.kind.is_view
+        if snapshot.is_model
+        and not snapshot.model.kind.is_external
+        and not snapshot.model.kind.is_view
     }
 
 
@@ -72,4 +74,3 @@ def run_audits(
                 BrokenPromise(model.name, audit.name, rows, tuple(examples)) if rows else None
             )
     return results
-

@@ -87,8 +87,8 @@ def main() -> int:
     console = Console()
     for failure in checked.failures:
         console.print(f"[red]failed[/red] {escape(failure)}", soft_wrap=True)
-    verdict = f"{len(checked.failures)} failures" if checked.failures else "all well"
-    console.print(f"{checked.models} models linted, {checked.tests} tests run: {verdict}")
+    verdict = f"run, {len(checked.failures)} failures" if checked.failures else "passed"
+    console.print(f"{checked.models} models linted, {checked.tests} tests {verdict}")
     return 1 if checked.failures else 0
 
 

@@ -67,9 +67,7 @@ def _compile(program: Program) -> dict[str, Any]:
             {"name": name, "list": _members(domain_list(program, name))}
             for name in program.fit.exclude
         ],
-        "require": [
-            _condition(condition, program) for condition in program.fit.require.values()
-        ],
+        "require": [_condition(condition, program) for condition in program.fit.require.values()],
         "segments": [
             {"name": name, "when": _condition(condition, program) if condition else None}
             for name, condition in program.segment_rules

@@ -6,7 +6,6 @@ anywhere repeats nothing and loses nothing. Reading and judging lines is the int
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +47,9 @@ def waiting_files(settings: Settings) -> list[Path]:
 def prepare_raw(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables where they do not exist, and fill the mailbox domains once."""
     statements.run(connection, "raw_tables")
-    (known,) = connection.execute("SELECT COUNT(*) FROM raw.personal_email_domains").fetchone() or (0,)
+    (known,) = connection.execute("SELECT COUNT(*) FROM raw.personal_email_domains").fetchone() or (
+        0,
+    )
     if not known:
         # Together 15,000 names, needed once per warehouse.
         from disposable_email_domains import blocklist
@@ -78,7 +79,7 @@ def load_inbox(
     for path in waiting_files(settings):
         if not _is_loaded(connection, path):
             total += _load_file(connection, path, now)
-        os.replace(path, settings.archive / path.name)
+        path.replace(settings.archive / path.name)
     return total
 
 
@@ -102,15 +103,11 @@ def known_events(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 
 def _is_loaded(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
-    row = connection.execute(
-        "SELECT 1 FROM raw.loads WHERE inbox_file = ?", [path.name]
-    ).fetchone()
+    row = connection.execute("SELECT 1 FROM raw.loads WHERE inbox_file = ?", [path.name]).fetchone()
     return row is not None
 
 
-def _load_file(
-    connection: duckdb.DuckDBPyConnection, path: Path, now: datetime
-) -> LoadCounts:
+def _load_file(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> LoadCounts:
     connection.execute("BEGIN")
     try:
         statements.run(connection, "load_file", inbox_file=str(path))

@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings
@@ -96,7 +96,9 @@ def _describe(context: Context, model: Model) -> ModelManifest:
         description=model.description or "",
         owner=model.owner or "",
         grain=tuple(
-            column.sql() for grain in model.grains for column in getattr(grain, "expressions", None) or [grain]
+            column.sql()
+            for grain in model.grains
+            for column in getattr(grain, "expressions", None) or [grain]
         ),
         depends_on=tuple(
             sorted(
@@ -109,7 +111,7 @@ def _describe(context: Context, model: Model) -> ModelManifest:
             for name, kind in types.items()
         ),
         audits=tuple(
-            Audit(audit.name, _two_part(model.render_audit_query(audit, **arguments)))
+            Audit(audit.name, _two_part(model.render_audit_query(audit, **cast(Any, arguments))))
             for audit, arguments in model.audits_with_args
         ),
         query=query,

@@ -33,6 +33,7 @@ def sqlmesh_config(settings: Settings | None = None) -> Config:
         LinterConfig,
         ModelDefaultsConfig,
     )
+    from sqlmesh.core.config.format import FormatConfig
 
     settings = settings or load_settings()
     programs = [loaded.program for loaded in load_programs(settings.programs)]
@@ -46,9 +47,7 @@ def sqlmesh_config(settings: Settings | None = None) -> Config:
             )
         },
         default_gateway="duckdb",
-        model_defaults=ModelDefaultsConfig(
-            dialect="duckdb", start="2020-01-01", cron="@daily"
-        ),
+        model_defaults=ModelDefaultsConfig(dialect="duckdb", start="2020-01-01", cron="@daily"),
         variables={"definition": compile_definition(programs)},
         linter=LinterConfig(
             enabled=True,
@@ -64,6 +63,7 @@ def sqlmesh_config(settings: Settings | None = None) -> Config:
                 "nomissingcolumndescriptions",
             ],
         ),
+        format=FormatConfig(append_newline=True),
         cache_dir=str(settings.home / "sqlmesh_cache"),
         disable_anonymized_analytics=True,
     )

@@ -18,7 +18,6 @@ from pql_platform.errors import PqlError
 from pql_platform.warehouse import statements
 from pql_platform.warehouse.manifest import ModelManifest
 
-
 _BY_ACCOUNT = ("account_id", "accounts")
 _SCOPES = {"staging.identities": ("anonymous_id", "devices")}
 """Which rows of a model a rescoring replaces: column, and table of the scope that lists them."""
@@ -185,7 +184,9 @@ def _live_catalog(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Ite
     try:
         for schema in ("scope", "raw", "staging", "features", "scores"):
             connection.execute(f"CREATE SCHEMA live.{schema}")
-        connection.execute("CREATE TABLE live.raw.clock AS SELECT ?::TIMESTAMP AS as_of", [_naive(as_of)])
+        connection.execute(
+            "CREATE TABLE live.raw.clock AS SELECT ?::TIMESTAMP AS as_of", [_naive(as_of)]
+        )
         connection.execute(
             "CREATE VIEW live.raw.personal_email_domains AS"
             " FROM warehouse.raw.personal_email_domains"

@@ -6,8 +6,6 @@ about (scores, reasons, tiers), not the events.
 
 from __future__ import annotations
 
-import os
-
 import duckdb
 
 from pql_platform.settings import Settings
@@ -45,7 +43,7 @@ def publish(connection: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     finally:
         connection.execute("DETACH serving")
     size = part.stat().st_size
-    os.replace(part, settings.serving)
+    part.replace(settings.serving)
     return size
 
 

@@ -20,7 +20,11 @@ class NoMissingColumnDescriptions(Rule):
         if model.kind.is_external or not model.columns_to_types:
             return None
         missing = sorted(set(model.columns_to_types) - set(model.column_descriptions))
-        return self.violation(f"{model.name}: no description of {', '.join(missing)}") if missing else None
+        return (
+            self.violation(f"{model.name}: no description of {', '.join(missing)}")
+            if missing
+            else None
+        )
 
 
 class NoMissingOwner(Rule):
