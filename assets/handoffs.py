@@ -55,7 +55,7 @@ def handoffs(
         this_pass = Pass(
             as_of=read_clock(connection),
             backfill=scoring_pass.mode == "backfill",
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         for loaded in load_programs(warehouse.settings.programs):
             program = loaded.program

@@ -109,6 +109,6 @@ def _failure(result: dg.ExecuteInProcessResult) -> PqlError:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            said = " ".join(error.message.split())
+            said = " ".join(error.message.split()).rstrip(".")
             return PqlError(said.removeprefix("pql_platform.errors.PqlError: "), hint=where)
     return PqlError("The run failed without a reason", hint=where)

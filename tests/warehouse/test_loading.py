@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_a_crash_between_commit_and_move_loads_nothing_twice(
         raise KeyboardInterrupt
 
     with open_warehouse(warehouse) as connection, monkeypatch.context() as patched:
-        patched.setattr(loading.os, "replace", crash)
+        patched.setattr(Path, "replace", crash)
         with pytest.raises(KeyboardInterrupt):
             kit.load(connection, warehouse)
     assert path.exists()

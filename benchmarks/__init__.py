@@ -1,0 +1,1 @@
+"""Timings of the line, printed side by side; never asserted by a test."""
