@@ -6,7 +6,7 @@ Reading and judging files is the intake's business; this only loads what waits.
 import dagster as dg
 
 from pql_platform.resources import ScoringPass, Warehouse
-from pql_platform.warehouse.loading import load_inbox, unaccounted_loads
+from pql_platform.warehouse.loading import clear_unscored, load_inbox, unaccounted_loads
 
 WAREHOUSE_POOL = "warehouse"
 """One step at a time may have the warehouse file open."""
@@ -36,6 +36,7 @@ def raw_events(warehouse: Warehouse, scoring_pass: ScoringPass) -> dg.Materializ
 
     Read by the staging models. A file leaves the inbox only after its rows are committed.
     """
+    clear_unscored(warehouse.settings)
     with warehouse.get_connection() as connection:
         counts = load_inbox(connection, warehouse.settings, scoring_pass.moment)
         unaccounted = unaccounted_loads(connection)

@@ -14,6 +14,7 @@ import dagster as dg
 
 from pql_platform.errors import PqlError
 from pql_platform.instance import open_instance, prepare_instance
+from pql_platform.run_errors import reasons
 from pql_platform.settings import Settings
 
 
@@ -104,11 +105,5 @@ def _failure(result: dg.ExecuteInProcessResult) -> PqlError:
             + "; nothing was handed over",
             hint=where,
         )
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            said = " ".join(error.message.split()).rstrip(".")
-            return PqlError(said.removeprefix("pql_platform.errors.PqlError: "), hint=where)
-    return PqlError("The run failed without a reason", hint=where)
+    said = [*reasons(result.all_events), "The run failed without a reason"]
+    return PqlError(said[0], hint=where)

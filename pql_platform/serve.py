@@ -74,11 +74,18 @@ def serving(settings: Settings, port: int) -> Iterator[subprocess.Popen[bytes]]:
             # Its own group, so that Ctrl-C ends it once, by us and in order.
             start_new_session=True,
         )
+    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         _wait_until_alive(settings, process, log)
         yield process
     finally:
+        signal.signal(signal.SIGTERM, previous)
         _stop(process)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Let a termination end the server as Ctrl-C does, and not orphan it."""
+    raise KeyboardInterrupt
 
 
 def _wait_until_alive(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pql_platform.errors import PqlError
@@ -18,12 +19,12 @@ from pql_platform.errors import PqlError
 class Settings(BaseSettings):
     """The environment variables of the public interface, typed."""
 
-    model_config = SettingsConfigDict(extra="forbid")
+    model_config = SettingsConfigDict(extra="forbid", env_ignore_empty=True)
 
     home: Path = Field(default=Path(".pql"), validation_alias="PQL_HOME")
     programs: Path = Field(default=Path("programs"), validation_alias="PQL_PROGRAMS")
     state_url: str | None = Field(default=None, validation_alias="PQL_STATE_URL")
-    gateway: str = Field(default="duckdb", validation_alias="PQL_GATEWAY")
+    gateway: Literal["duckdb"] = Field(default="duckdb", validation_alias="PQL_GATEWAY")
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_base_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_BASE_URL")
     alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")
@@ -93,8 +94,20 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment, with every path made absolute."""
-    settings = Settings()
+    """Read the settings from the environment, with every path made absolute.
+
+    Raises:
+        PqlError: A variable has a value that cannot be.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        detail = error.errors()[0]
+        raise PqlError(
+            f"{detail['input']!r} is not possible: {detail['msg']}",
+            field=str(detail["loc"][0]),
+            hint="Change or unset it",
+        ) from error
     return settings.model_copy(
         update={"home": settings.home.absolute(), "programs": settings.programs.absolute()}
     )

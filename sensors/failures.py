@@ -12,6 +12,7 @@ from dagster import AssetCheckEvaluation
 
 from pql_platform.ledger.engine import open_ledger
 from pql_platform.ledger.oncall import notify
+from pql_platform.run_errors import reasons
 from pql_platform.settings import load_settings
 
 
@@ -24,13 +25,15 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Tell the people on call that a run failed, why, and which checks stopped it."""
     run = context.dagster_run
     checks = _failed_checks(context.instance, run.run_id)
-    reason = " ".join((context.failure_event.message or "no reason given").split())
+    summary = " ".join((context.failure_event.message or "no reason given").split())
+    why = ". ".join(reasons(context.get_step_failure_events())) or summary
     _tell(
-        cause=f"run:{run.job_name}:{_names(checks) or reason[:80]}",
+        # By steps and not by words: the same trouble may name another process or file each time.
+        cause=f"run:{run.job_name}:{_names(checks) or summary[:80]}",
         title=f"{run.job_name} failed",
         body="\n".join(
             [
-                f"Run {run.run_id[:8]}: {reason}",
+                f"Run {run.run_id[:8]}: {why}.",
                 *(f"Check {name} does not hold." for name in _names(checks).split(", ") if name),
                 "Events and hand-offs are safe; nothing more is delivered from this pass.",
                 "See it: Dagster UI, Runs; then `pql doctor`.",
@@ -54,8 +57,9 @@ def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
             title=f"check {_name(check)} does not hold",
             body="\n".join(
                 [
-                    check.description or "See its metadata in the Dagster UI.",
-                    f"Run {context.dagster_run.run_id[:8]} of {context.dagster_run.job_name}.",
+                    *_found(check),
+                    f"Run {context.dagster_run.run_id[:8]} of {context.dagster_run.job_name}. "
+                    "What the check promises is in the Dagster UI, Checks.",
                 ]
             ),
             severity="warning" if check.severity == dg.AssetCheckSeverity.WARN else "error",
@@ -69,6 +73,16 @@ def _failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[AssetCheck
         entry.dagster_event.asset_check_evaluation_data for entry in entries if entry.dagster_event
     ]
     return [evaluation for evaluation in evaluations if not evaluation.passed]
+
+
+def _found(check: AssetCheckEvaluation) -> list[str]:
+    """What the check says it found: its description and its short texts."""
+    texts = [
+        f"{name}: {value.text}"
+        for name, value in check.metadata.items()
+        if isinstance(value, dg.TextMetadataValue) and value.text
+    ]
+    return [check.description, *texts] if check.description else texts
 
 
 def _name(check: AssetCheckEvaluation) -> str:

@@ -26,6 +26,7 @@ GRACE = timedelta(seconds=10)
     job_name=DELIVERY,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=LOOK_SECONDS,
+    description="Asks for a delivery run while messages are due or deadlines have passed.",
 )
 def waiting_handoffs(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Ask for a delivery run while messages are due or deadlines have passed."""

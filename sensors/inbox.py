@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from pql_platform.settings import load_settings
-from pql_platform.warehouse.loading import waiting_files
+from pql_platform.warehouse.loading import UNSCORED, waiting_files
 
 LIVE_PASS = "live_pass"  # noqa: S105 - a pass over the accounts
 POLL_SECONDS = 0.1
@@ -94,13 +94,14 @@ def _build(name: str, seconds: float) -> dg.SensorDefinition:
 
 
 def look_at_inbox() -> list[Arrival]:
-    """Return the complete files that wait in the inbox."""
+    """Return the complete files that wait in the inbox, and the word that loaded events wait."""
+    settings = load_settings()
     arrivals = []
-    for path in waiting_files(load_settings()):
+    for path in [*waiting_files(settings), settings.inbox / UNSCORED]:
         try:
             arrivals.append(Arrival(path.name, path.stat().st_mtime))
         except FileNotFoundError:
-            # A pass has taken it between the two looks.
+            # A pass has taken it between the two looks, or nothing was loaded outside one.
             continue
     return arrivals
 

@@ -60,7 +60,14 @@ def demo(
     if as_json:
         print_json(answer)
     else:
-        _tell_batch(answer, batch.loaded.quarantined, batch.loaded.duplicates, seconds, alerts)
+        _tell_batch(
+            answer,
+            batch.loaded.quarantined,
+            batch.loaded.duplicates,
+            batch.handoffs,
+            seconds,
+            alerts,
+        )
     if serve:
         _show_live(settings, accounts, days, seed, now, free_port(port), live_for)
 
@@ -69,6 +76,7 @@ def _tell_batch(
     answer: dict[str, int | None],
     quarantined: int,
     duplicates: int,
+    handoffs: int,
     seconds: float,
     alerts: list[Path],
 ) -> None:
@@ -78,8 +86,8 @@ def _tell_batch(
         f"peak memory {_peak_memory_mb():,.0f} MB)."
     )
     people.print(
-        f"{answer['pqls']:,} accounts qualify; {answer['alerts']} crossed within the last day and "
-        "were alerted."
+        f"{answer['pqls']:,} accounts qualify. {handoffs} hand-offs are of the last day: "
+        f"{answer['alerts']} alerts to a rep, the others to a nurture sequence."
     )
     if alerts:
         people.print("Read one in a browser:", style="bold")

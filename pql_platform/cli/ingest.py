@@ -14,12 +14,14 @@ from pql_platform.cli.output import AsJson, people, print_json, remarks
 from pql_platform.intake.files import take_in
 from pql_platform.settings import load_settings
 from pql_platform.warehouse.connection import open_warehouse
-from pql_platform.warehouse.loading import counts_of, load_inbox
+from pql_platform.warehouse.loading import counts_of, load_inbox, mark_unscored, quarantine_reasons
 
 
 def ingest(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files or folders.")],
-    source: Annotated[str, typer.Option(help="What wrote the files.")] = "segment",
+    source: Annotated[
+        str, typer.Option(help="What wrote the files: segment.", metavar="SOURCE")
+    ] = "segment",
     as_json: AsJson = False,
 ) -> None:
     """Take files of events in: good lines to the warehouse, bad ones to quarantine."""
@@ -46,6 +48,9 @@ def ingest(
         with open_warehouse(settings) as connection:
             load_inbox(connection, settings, now)
             counts = counts_of(connection, names)
+            reasons = quarantine_reasons(connection, names)
+        if counts.stored:
+            mark_unscored(settings)
     answer = {
         "accepted": counts.accepted,
         "stored": counts.stored,
@@ -60,8 +65,9 @@ def ingest(
         f"{counts.duplicates:,} duplicates, {counts.quarantined:,} quarantined."
     )
     if counts.quarantined:
-        people.print("Why, with file and byte offset: the table raw.quarantine.")
-    people.print("Next: `pql run`.")
+        for reason, number in reasons:
+            people.print(f"  {number:,} x {reason}")
+    people.print("Next: `pql run`; while `pql dev` serves, a pass starts by itself.")
 
 
 def _teller(progress: Progress, task: TaskID) -> Callable[[int], None]:

@@ -25,6 +25,7 @@ app = typer.Typer(
 def _register() -> None:
     from pql_platform.cli import (
         breakers,
+        contacted,
         demo,
         dev,
         doctor,
@@ -42,6 +43,7 @@ def _register() -> None:
     app.command(name="scores")(scores.scores)
     app.command(name="explain")(explain.explain)
     app.command(name="handoffs")(handoffs.handoffs)
+    app.command(name="contacted")(contacted.contacted)
     app.command(name="doctor")(doctor.doctor)
     app.command(name="dev")(dev.dev)
     app.command(name="breakers")(breakers.breakers)

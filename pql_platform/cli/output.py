@@ -22,7 +22,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")
 AsOf = Annotated[
     str | None,
     typer.Option(
-        "--as-of", help="ISO-8601 instant that is the clock of the whole command.", metavar="T"
+        "--as-of",
+        help="As it was known at this ISO-8601 instant, which is the clock of all it does.",
+        metavar="T",
     ),
 ]
 

@@ -181,7 +181,8 @@ def _contact(lead: Lead, facts: Facts) -> Contact | None:
         user_id=best["user_id"],
         name=_text(best["name"]),
         title=_text(best["title"]),
-        email_domain=_text(best["email_domain"]),
+        # Of a private mailbox the provider says nothing about the person.
+        email_domain=None if lead.account_id.startswith("user:") else _text(best["email_domain"]),
         signed_up_on=_moment(best["first_seen_at"]).date(),
         score=_points(best["score"]),
     )

@@ -70,7 +70,8 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
         raise PqlError(
             f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
             file=settings.warehouse,
-            hint="If it is damaged, move it away and run `pql run`: it is rebuilt from the archive",
+            hint="Close what has it open; if it is damaged, rebuild it from the archive as "
+            "docs/operations.md says",
         ) from error
     confine(connection, settings)
     return connection

@@ -16,6 +16,9 @@ import duckdb
 from pql_platform.settings import Settings
 from pql_platform.warehouse import statements
 
+UNSCORED = "unscored"
+"""A file of this name in the inbox says that loaded events wait for a pass."""
+
 
 @dataclass(frozen=True)
 class LoadCounts:
@@ -42,6 +45,16 @@ def waiting_files(settings: Settings) -> list[Path]:
     return sorted(
         path for path in settings.inbox.glob("*.parquet") if not path.name.startswith(".")
     )
+
+
+def mark_unscored(settings: Settings) -> None:
+    """Leave word that something was loaded outside a pass, so that the watch asks for one."""
+    (settings.inbox / UNSCORED).touch()
+
+
+def clear_unscored(settings: Settings) -> None:
+    """Take the word away; called before a pass scores, which then covers all that was loaded."""
+    (settings.inbox / UNSCORED).unlink(missing_ok=True)
 
 
 def prepare_raw(connection: duckdb.DuckDBPyConnection) -> None:
@@ -94,6 +107,22 @@ def counts_of(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> 
         {"names": list(names)},
     ).fetchone()
     return LoadCounts(*(int(count) for count in row or ()))
+
+
+def quarantine_reasons(
+    connection: duckdb.DuckDBPyConnection, names: Collection[str]
+) -> list[tuple[str, int]]:
+    """Return why records of these inbox files are in quarantine, the commonest reason first."""
+    return connection.execute(
+        """
+        SELECT SPLIT_PART(quarantine.reason, ':', 1) AS why, COUNT(*)
+        FROM raw.quarantine AS quarantine
+        INNER JOIN raw.loads AS loads USING (load_id)
+        WHERE loads.inbox_file IN (SELECT UNNEST($names))
+        GROUP BY why ORDER BY COUNT(*) DESC, why
+        """,
+        {"names": list(names)},
+    ).fetchall()
 
 
 def known_events(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:

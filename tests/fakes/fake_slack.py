@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         method = self.path.partition("?")[0].removeprefix("/api/")
         is_json = self.headers.get("Content-Type", "").startswith("application/json")
-        arguments = json.loads(body) if is_json else dict(parse_qsl(body.decode()))
+        arguments = json.loads(body or "{}") if is_json else dict(parse_qsl(body.decode()))
         fault = self.server.workspace.next_fault(method)
         answer = self._run(method, arguments, fault)
         self.server.workspace.record(

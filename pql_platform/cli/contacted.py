@@ -1,0 +1,31 @@
+"""`pql contacted`: somebody has spoken to a lead, which stops its clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pql_platform.cli.output import AsJson, people, print_json
+from pql_platform.ledger.engine import open_ledger
+from pql_platform.ledger.handoffs import record_contact
+from pql_platform.settings import load_settings
+
+
+def contacted(
+    handoff: Annotated[str, typer.Argument(metavar="HANDOFF", help="Id, from `pql handoffs`.")],
+    by: Annotated[str, typer.Option(metavar="WHO", help="Who spoke to the lead.")],
+    as_json: AsJson = False,
+) -> None:
+    """Record the first contact with a lead, so that it is not escalated."""
+    settings = load_settings()
+    settings.prepare_home()
+    engine = open_ledger(settings.ledger_url)
+    with engine.begin() as conn:
+        first = record_contact(conn, handoff, datetime.now(UTC), by)
+    engine.dispose()
+    if as_json:
+        print_json({"handoff": handoff, "first": first})
+    else:
+        people.print("Recorded." if first else "An earlier contact counts already.")
