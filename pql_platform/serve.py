@@ -19,6 +19,7 @@ from pathlib import Path
 from pql_platform.errors import PqlError
 from pql_platform.instance import open_instance, prepare_instance, silent_daemons
 from pql_platform.settings import Settings
+from pql_platform.warehouse.loading import mark_unscored
 
 HOST = "127.0.0.1"
 """Whoever reaches the web server can launch runs without a password, so it listens here only."""
@@ -55,6 +56,10 @@ def serving(settings: Settings, port: int) -> Iterator[subprocess.Popen[bytes]]:
         PqlError: A daemon did not tick in time, or the process ended.
     """
     prepare_instance(settings)
+    if settings.warehouse.exists():
+        # One pass at the start catches up with what was loaded while nobody was at home, and
+        # warms the worker that takes the next one.
+        mark_unscored(settings)
     log = settings.home / "dagster.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -26,7 +26,7 @@ WARM_UP_DELAY_SECONDS = 2.0
 """The next worker imports only after the pass at hand has most of its work behind it."""
 
 
-class _Worker:
+class Worker:
     """One process that waits for one run."""
 
     def __init__(self) -> None:
@@ -37,13 +37,15 @@ class _Worker:
             text=True,
         )
         self._ready = threading.Event()
-        threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
+        self._listener = threading.Thread(
+            target=self._listen, args=(self._process.stdout,), daemon=True
+        )
+        self._listener.start()
 
     def _listen(self, output: IO[str] | None) -> None:
         for line in output or ():
             if line.strip() == READY:
                 self._ready.set()
-        self._process.wait()
 
     def take(self, run_id: str) -> bool:
         """Give the worker its run; False when it is not there or not ready."""
@@ -59,6 +61,20 @@ class _Worker:
             return False
         return True
 
+    def dismiss(self) -> int:
+        """Let the worker go without a run, and return its exit code."""
+        for pipe, done in ((self._process.stdin, None), (self._process.stdout, self._listener)):
+            if done is not None:
+                done.join()
+            if pipe is not None:
+                pipe.close()
+        return self._process.wait()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has imported everything."""
+        return self._ready.is_set()
+
     @property
     def is_alive(self) -> bool:
         """Whether it may still become ready."""
@@ -68,7 +84,7 @@ class _Worker:
 class WarmRunLauncher(DefaultRunLauncher):
     """Dagster's default launcher, with a warm worker for live passes."""
 
-    _worker: _Worker | None = None
+    _worker: Worker | None = None
     _lock = threading.Lock()
 
     def launch_run(self, context: LaunchRunContext) -> None:
@@ -92,4 +108,4 @@ class WarmRunLauncher(DefaultRunLauncher):
     def _warm_up(self) -> None:
         with self._lock:
             if self._worker is None or not self._worker.is_alive:
-                self._worker = _Worker()
+                self._worker = Worker()

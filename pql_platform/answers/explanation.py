@@ -19,7 +19,7 @@ from pql_platform.errors import PqlError
 from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.program.load import load_programs
 from pql_platform.program.schema import Program
-from pql_platform.program.suggest import did_you_mean
+from pql_platform.program.suggest import closest
 from pql_platform.qualify.tiers import compute_tiers, read_subjects
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import open_warehouse
@@ -79,9 +79,10 @@ def _account_of(connection: duckdb.DuckDBPyConnection, subject_id: str) -> str:
     known = connection.execute(
         "SELECT subject_id FROM features.subjects ORDER BY subject_id LIMIT 20000"
     ).fetchall()
+    meant = closest(subject_id, [name for (name,) in known])
     raise PqlError(
         f"There is no user or account {subject_id!r}",
-        hint=did_you_mean(subject_id, [name for (name,) in known]) or "List them with `pql scores`",
+        hint=f"Did you mean `{meant}`?" if meant else "List them with `pql scores`",
     )
 
 

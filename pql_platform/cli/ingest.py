@@ -35,6 +35,8 @@ def ingest(
         TimeElapsedColumn(),
         console=remarks,
         transient=True,
+        # Where nobody watches it would leave an empty line behind.
+        disable=not remarks.is_terminal,
     ) as progress:
         names: list[str] = []
         for path in paths:
