@@ -29,7 +29,7 @@ dev: setup ## Serve the Dagster UI and daemon on what PQL_HOME holds
 	@$(BIN)/pql dev $(ARGS)
 
 test: setup ## Run every test (no network, no secret)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: setup ## Lint, format, types, SQLMesh lint and tests, definitions load
 	@$(BIN)/ruff check .

@@ -12,17 +12,9 @@ import typer
 
 from pql_platform.errors import PqlError
 
-app = typer.Typer(
-    name="pql",
-    help="Find product-qualified leads in product events and hand them to the right rep.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
-
-def _register() -> None:
+def build_app() -> typer.Typer:
+    """Return the command line with every verb on it."""
     from pql_platform.cli import (
         breakers,
         contacted,
@@ -37,6 +29,14 @@ def _register() -> None:
         scores,
     )
 
+    app = typer.Typer(
+        name="pql",
+        help="Find product-qualified leads in product events and hand them to the right rep.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
     app.command(name="demo")(demo.demo)
     app.command(name="ingest")(ingest.ingest)
     app.command(name="run")(run.run)
@@ -48,11 +48,12 @@ def _register() -> None:
     app.command(name="dev")(dev.dev)
     app.command(name="breakers")(breakers.breakers)
     app.command(name="recalibrate")(recalibrate.recalibrate)
+    return app
 
 
 def main() -> None:
     """Run the command line; a user's error is one line on standard error and exit code 1."""
-    _register()
+    app = build_app()
     try:
         app()
     except PqlError as error:

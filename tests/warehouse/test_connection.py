@@ -82,7 +82,7 @@ def test_a_folder_whose_name_starts_alike_is_outside_too(warehouse) -> None:
 
 def test_a_damaged_warehouse_is_an_error_with_a_way_out(warehouse) -> None:
     warehouse.warehouse.write_bytes(b"not a database" * 1000)
-    with pytest.raises(PqlError, match="rebuilt from the archive"), open_warehouse(warehouse):
+    with pytest.raises(PqlError, match="rebuild it from the archive"), open_warehouse(warehouse):
         pass
 
 
