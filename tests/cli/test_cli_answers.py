@@ -15,7 +15,7 @@ from pql_platform.settings import Settings
 
 COMMANDS = {
     *("demo", "ingest", "run", "scores", "explain", "handoffs", "doctor", "dev"),
-    *("breakers", "recalibrate"),
+    *("breakers", "contacted", "recalibrate"),
 }
 
 # The public interface; a row may say more than this.

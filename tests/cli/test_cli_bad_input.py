@@ -251,6 +251,10 @@ def test_an_unknown_id_is_refused_with_the_one_that_was_meant(
     assert belongings(today) == before
 
 
+def test_a_contact_with_an_unknown_lead_is_refused(today: Settings, pql: Any) -> None:
+    assert "h-nobody" in refused(pql("contacted", "h-nobody", "--by", "ada"))
+
+
 @pytest.mark.parametrize("command", [["run"], ["scores"], ["explain", "anybody"]])
 @pytest.mark.parametrize("as_of", ["yesterday", "2026-13-01", "03/04/2026"])
 def test_an_as_of_that_is_no_instant_is_refused_with_one_that_is(

@@ -249,6 +249,24 @@ def test_a_tier_1_lead_that_nobody_contacts_is_escalated_once_after_its_deadline
     assert sum(text.startswith("Escalated: Tier 1: Crossing Works") for text in texts) == 1
 
 
+def test_a_lead_that_somebody_contacts_in_time_is_not_escalated(
+    today: Settings,
+    crossing_session: Callable[..., Path],
+    pql: Callable[..., Any],
+    clock: Any,
+) -> None:
+    crossing_session(today)
+    run_job(today, "live_pass", rebuild=False)
+    [lead] = [one for one in delivered(today) if one.account_id == "ws_crossing"]
+    clock.shift(timedelta(minutes=90))
+    assert pql("contacted", lead.id, "--by", "ada", "--json").json["first"] is True
+    assert pql("contacted", lead.id, "--by", "ben", "--json").json["first"] is False
+    clock.shift(timedelta(hours=2))
+    assert run_job(today, "delivery").metadata["slack/alerts"]["escalations"] == 0
+    [stored] = [one for one in delivered(today) if one.id == lead.id]
+    assert stored.contacted_by == "ada"
+
+
 @pytest.mark.parametrize("level", ["account", "user"])
 def test_the_past_asked_for_later_is_what_was_said_then(
     level: str, company: Any, today: Settings, pql: Callable[..., Any]

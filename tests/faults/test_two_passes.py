@@ -42,7 +42,7 @@ def test_two_passes_at_once_end_like_one(
     copy = Path(shutil.copytree(yesterday.home, tmp_path / "alone"))
     alone = yesterday.model_copy(update={"home": copy})
     now = datetime.now(UTC).isoformat()
-    both = [start(PROCESS, now, "--meet", tmp_path) for _ in range(2)]
+    both = [start(PROCESS, now, "--meet", tmp_path, "--forget") for _ in range(2)]
     for code, _, err in [process.finish() for process in both]:
         assert code == 0, err
 
