@@ -82,7 +82,7 @@ def _warehouse(settings: Settings) -> Iterator[str]:
 def _freshness(settings: Settings) -> Iterator[str]:
     age = datetime.now(UTC) - last_pass(settings)
     if age > OLD_PASS:
-        yield f"Scores are {age.days} days old ({age}). Run `pql run`."
+        yield f"The scores are {age.total_seconds() / 86_400:.1f} days old. Run `pql run`."
 
 
 def _daemons(settings: Settings) -> Iterator[str]:
