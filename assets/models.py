@@ -13,7 +13,7 @@ from assets.ingestion import WAREHOUSE_POOL
 from pql_platform.resources import ScoringPass, Warehouse
 from pql_platform.warehouse.building import build, run_audits
 from pql_platform.warehouse.manifest import ModelManifest
-from pql_platform.warehouse.rescoring import rescore
+from pql_platform.warehouse.rescoring import is_deployed, rescore
 
 RAW_INPUTS = {"raw.clock", "raw.personal_email_domains"}
 """Written by the pass itself; they are parameters of the models, not data to show."""
@@ -56,11 +56,14 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
         selected = [
             model for model in manifest if asset_key(model.name) in context.selected_asset_keys
         ]
-        if scoring_pass.rebuild:
+        # A changed program file must not be judged by scores of the old definition.
+        with warehouse.get_connection() as connection:
+            rebuild = scoring_pass.rebuild or not is_deployed(connection, manifest)
+        if rebuild:
             build(warehouse.settings, scoring_pass.moment, [model.name for model in selected])
             scope = "rebuilt with SQLMesh"
         with warehouse.get_connection() as connection:
-            if not scoring_pass.rebuild:
+            if not rebuild:
                 rescored = rescore(connection, scoring_pass.moment)
                 scope = f"{rescored.scope}: {rescored.accounts} accounts"
             for model in selected:

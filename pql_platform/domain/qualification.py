@@ -8,7 +8,7 @@ an episode: callers bring the scores, the episodes known so far and the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ class Subject:
         score: Finite, in points.
         eligible: False when fit, exclusions or the motion forbid a hand-off, whatever the score.
         reason_not_eligible: Said to people; needed when not eligible.
-        carried_by_users: The account qualifies through its users (see `accounts_over`).
+        carried_by_users: The account qualifies because enough of its users do (item 31).
     """
 
     level: Level
@@ -192,36 +192,6 @@ def _why_it_may_not_enter(
         raise ValueError(f"episode {last.id} is given as closed and has no end")
     rested = last.closed_at + policy.cooldown
     return f"cooldown until {rested.isoformat()}" if now < rested else None
-
-
-def accounts_over(
-    users: Iterable[Subject],
-    *,
-    enter: Decimal,
-    at_least: int,
-    leave_margin: Decimal = Decimal(0),
-    open_accounts: Collection[str] = frozenset(),
-) -> frozenset[str]:
-    """Accounts that qualify because enough of their users do.
-
-    Args:
-        users: User-level subjects; those not eligible or without an account do not count.
-        enter: The user threshold.
-        at_least: How many users it takes.
-        leave_margin: Points below `enter` at which a user still counts for an open account, so that
-            an account does not flap with its third user.
-        open_accounts: Accounts that have an open episode.
-    """
-    if at_least < 1:
-        raise ValueError("an account needs at least one user over the threshold")
-    counts = Counter(
-        user.account_id
-        for user in users
-        if user.account_id is not None
-        and user.eligible
-        and user.score >= enter - (leave_margin if user.account_id in open_accounts else 0)
-    )
-    return frozenset(account for account, count in counts.items() if count >= at_least)
 
 
 def threshold_for_share(scores: Iterable[Decimal], share: Decimal) -> Decimal:

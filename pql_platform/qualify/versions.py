@@ -42,32 +42,24 @@ def current_thresholds(
         now: The clock of the run.
     """
     live = live_version(conn, program.program)
-    if live is None:
-        return _thresholds(
-            recalibrate(conn, program, subjects, now, by="first run", reason="no version yet")
-        )
-    if live.version.program_digest != _digest(program):
-        return _thresholds(
-            recalibrate(
-                conn, program, subjects, now, by="deploy", reason="the program file has changed"
-            )
-        )
-    if NOBODY in (live.version.enter_account, live.version.enter_user):
-        return (
-            _thresholds(
-                recalibrate(
-                    conn,
-                    program,
-                    subjects,
-                    now,
-                    by="first points",
-                    reason="nobody had a point before",
-                )
-            )
-            if _has_points(subjects)
-            else _thresholds(live.version)
-        )
-    return _thresholds(live.version)
+    due = _why_recalibrate(live.version if live else None, program, subjects)
+    if due is None:
+        return live_thresholds(conn, program.program)
+    by, reason = due
+    return _thresholds(recalibrate(conn, program, subjects, now, by=by, reason=reason))
+
+
+def _why_recalibrate(
+    version: ModelVersion | None, program: Program, subjects: pd.DataFrame
+) -> tuple[str, str] | None:
+    """Who asks for a new version and why; None while the live one holds."""
+    if version is None:
+        return "first run", "no version yet"
+    if version.program_digest != _digest(program):
+        return "deploy", "the program file has changed"
+    if NOBODY in (version.enter_account, version.enter_user) and _has_points(subjects):
+        return "first points", "nobody had a point before"
+    return None
 
 
 def live_thresholds(conn: Connection, program: str) -> Thresholds:

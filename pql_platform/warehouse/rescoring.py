@@ -86,6 +86,12 @@ def record_deployment(
     connection.execute("COMMIT")
 
 
+def is_deployed(connection: duckdb.DuckDBPyConnection, models: Iterable[ModelManifest]) -> bool:
+    """Whether the warehouse holds exactly these models: none changed, added or taken away."""
+    rows = connection.execute("SELECT model, fingerprint FROM warehouse.ops.models").fetchall()
+    return dict(rows) == {model.name: model.fingerprint for model in models}
+
+
 def deployed_models(connection: duckdb.DuckDBPyConnection) -> list[Deployed]:
     """Return the deployed models in the order in which they are computed.
 

@@ -14,7 +14,6 @@ from pql_platform.domain.qualification import (
     Episode,
     Policy,
     Subject,
-    accounts_over,
     decide,
     threshold_for_share,
 )
@@ -162,29 +161,6 @@ def test_over_any_path_a_subject_is_alerted_once_per_episode_and_rests_in_betwee
     assert numbers == list(range(1, len(entries) + 1))
     rests = [later - before for before, later in pairwise(entries)]
     assert all(rest >= policy.cooldown for rest in rests)
-
-
-def test_three_users_over_the_threshold_carry_their_account() -> None:
-    def user(name: str, account: str | None, score: int, **changes) -> Subject:
-        return _subject(score, name, level="user", account_id=account, **changes)
-
-    users = [
-        *(user(f"a{n}", "acme", 55) for n in range(3)),
-        *(user(f"b{n}", "beta", 55) for n in range(2)),
-        user("b2", "beta", 54),
-        *(user(f"c{n}", "gamma", 55) for n in range(2)),
-        user("c2", "gamma", 90, eligible=False, reason_not_eligible="staff"),
-        *(user(f"d{n}", None, 90) for n in range(3)),
-    ]
-    enter = Decimal(55)
-    assert accounts_over(users, enter=enter, at_least=3) == {"acme"}
-    assert accounts_over(users, enter=enter, at_least=2) == {"acme", "beta", "gamma"}
-    kept = accounts_over(
-        users, enter=enter, at_least=3, leave_margin=Decimal(5), open_accounts={"beta"}
-    )
-    assert kept == {"acme", "beta"}
-    with pytest.raises(ValueError, match="at least one user"):
-        accounts_over(users, enter=enter, at_least=0)
 
 
 @pytest.mark.parametrize(
