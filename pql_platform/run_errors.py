@@ -1,6 +1,7 @@
 """What a failed step of a Dagster run said, in one line.
 
-Dagster wraps the error of a step in its own and keeps it as text; people want the innermost one.
+Dagster wraps the error of a step in its own and keeps it as text; people want the one
+worded for them, else the innermost.
 Who is told of it is the business of commands and sensors.
 """
 
@@ -16,7 +17,7 @@ _OURS = f"{PqlError.__module__}.{PqlError.__qualname__}: "
 
 
 def reasons(events: Iterable[dg.DagsterEvent]) -> list[str]:
-    """Return the innermost error of each failed step, without a stack trace or a full stop.
+    """Return what each failed step said, without a stack trace or a full stop.
 
     Args:
         events: Of one run; those that are no failure of a step are passed over.
@@ -26,7 +27,8 @@ def reasons(events: Iterable[dg.DagsterEvent]) -> list[str]:
         if not event.is_step_failure or event.step_failure_data.error is None:
             continue
         error = event.step_failure_data.error
-        while error.cause is not None:
+        # An error of ours is worded for people; what caused it is not.
+        while error.cause is not None and not error.message.startswith(_OURS):
             error = error.cause
         found.append(" ".join(error.message.split()).removeprefix(_OURS).rstrip("."))
     return found

@@ -77,16 +77,16 @@ def test_a_failed_run_is_told_once_with_its_reason_and_lands_where_alerts_do(
     new_home: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, react: Any
 ) -> None:
     job = definitions.resolve_job_def("live_pass")
+    new_home.warehouse.write_bytes(b"not a database" * 1000)
     for _ in range(2):
-        # Nothing was ever deployed here, so the models cannot be rescored.
         run = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not run.success
         react(failed_runs, run.run_id, dg.DagsterEventType.PIPELINE_FAILURE)
     [call] = calls_to_duty(new_home)
     assert call["title"] == "live_pass failed"
     assert call["severity"] == "critical"
-    assert "The models are not deployed yet" in call["body"]
-    assert "Run `pql run` once" in call["body"]
+    assert "The warehouse cannot be opened" in call["body"]
+    assert "docs/operations.md" in call["body"]
 
     delivery = definitions.resolve_job_def("delivery")
     for expected in (1, 0):
