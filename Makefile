@@ -1,6 +1,6 @@
 # Every verb sets up what it needs, so that each works on a fresh clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench lock clean
+.PHONY: help setup demo dev test test-engines check bench lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 export SQLMESH__DISABLE_ANONYMIZED_ANALYTICS := true
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: $(STAMP) ## Build .venv with .venv/bin/pql from the committed lock
 
@@ -38,11 +38,28 @@ check: setup ## Lint, format, types, SQLMesh lint and tests, definitions load
 	@$(BIN)/python -m pql_platform.warehouse.check
 	@$(BIN)/python -W error::DeprecationWarning:pql_platform -m pql_platform.definitions
 
-bench: setup ## Print the figures of the README
-	@$(BIN)/python -m benchmarks $(ARGS)
+test-engines: .venv-engines/.installed ## Run the models on Postgres and Spark (needs Debian's postgresql and Java 17)
+	@PQL_TEST_ENGINES=required .venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)
 
-lock: ## Compile requirements.lock again
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet --output-file requirements.lock
+bench: .venv-bench/.installed ## Measure speed against other ways; writes docs/benchmarks.md
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
+# The heavy extras have an environment each, so that the ordinary one stays small.
+.venv-%/.installed: requirements-%.lock pyproject.toml
+	@test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	@command -v uv >/dev/null || test -x .venv-$*/bin/uv || .venv-$*/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$(CURDIR)/.venv-$*/bin:$$PATH" uv pip install --quiet --python .venv-$*/bin/python --require-hashes --compile-bytecode --requirement requirements-$*.lock
+	@PATH="$(CURDIR)/.venv-$*/bin:$$PATH" uv pip install --quiet --python .venv-$*/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+LOCK := uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --quiet
+AS_LOCKED := --constraint requirements.lock
+
+lock: ## Compile the requirements files again
+	$(LOCK) --universal --extra dev --output-file requirements.lock
+	$(LOCK) --universal $(AS_LOCKED) --extra dev --extra postgres --extra spark --output-file requirements-engines.lock
+	@# Apart from the others, since dbt shares neither its versions with mypy nor every Python.
+	$(LOCK) --extra bench --output-file requirements-bench.lock
 
 clean: ## Remove what was built and what the demo wrote
-	rm -rf $(VENV) .pql build *.egg-info
+	rm -rf $(VENV) .venv-engines .venv-bench .pql build *.egg-info

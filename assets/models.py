@@ -12,11 +12,13 @@ import dagster as dg
 from assets.ingestion import WAREHOUSE_POOL
 from pql_platform.resources import ScoringPass, Warehouse
 from pql_platform.warehouse.building import build, run_audits
+from pql_platform.warehouse.deployments import is_deployed
 from pql_platform.warehouse.manifest import ModelManifest
-from pql_platform.warehouse.rescoring import is_deployed, rescore
+from pql_platform.warehouse.rescoring import rescore
 
-RAW_INPUTS = {"raw.clock", "raw.personal_email_domains"}
-"""Written by the pass itself; they are parameters of the models, not data to show."""
+RAW_INPUTS = {"raw.clock", "raw.personal_email_domains", "raw.links"}
+"""Written by the pass itself, links together with the events that carry them; they are parameters
+of the models, not data to show."""
 
 
 def asset_key(model: str) -> dg.AssetKey:

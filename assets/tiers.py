@@ -4,12 +4,15 @@ The rules are in `pql_platform/qualify` and `pql_platform/domain`; the light che
 the alert path are here, because they block the hand-offs behind them.
 """
 
+from datetime import timedelta
+
 import dagster as dg
 import pandas as pd
 
 from assets.ingestion import WAREHOUSE_POOL
 from pql_platform.program.load import load_programs
 from pql_platform.qualify.checks import TierCheck, tier_checks
+from pql_platform.qualify.history import record_scores
 from pql_platform.qualify.tiers import compute_tiers, read_subjects, write_tiers
 from pql_platform.qualify.versions import current_thresholds, recalibrate
 from pql_platform.resources import Ledger, Warehouse
@@ -35,7 +38,8 @@ _SCORES = [dg.AssetKey(["scores", "composites"]), dg.AssetKey(["features", "subj
 def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
     """One row per program and user or account: whether it qualifies, why not, tier and owner.
 
-    Read by the hand-offs. Every row of a program names the one model version that judged it.
+    Read by the hand-offs. Every row of a program names the one model version that judged it. What
+    is otherwise than in the pass before becomes a row of pql.score_history.
     """
     engine = ledger.engine()
     frames = []
@@ -48,6 +52,16 @@ def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
             frames.append(compute_tiers(subjects, loaded.program, thresholds, as_of))
         judged = pd.concat(frames, ignore_index=True)
         write_tiers(connection, judged)
+        checks = tier_checks(judged)
+        history = "not written: a check does not hold, so nothing was said"
+        # What the checks stop is told to nobody, and so is no part of what was said.
+        if all(result.passed for result in checks.values()):
+            recorded = record_scores(connection, as_of)
+            history = (
+                "not written: a pass of a later time has spoken"
+                if recorded.behind
+                else f"{recorded.changes:,} rows written"
+            )
     accounts = judged[judged["level"] == "account"]
     return dg.MaterializeResult(
         metadata={
@@ -57,6 +71,7 @@ def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
             "population_accounts": int(accounts["in_population"].sum()),
             "versions": ", ".join(sorted(judged["version"].unique())),
             "as_of": as_of.isoformat(),
+            "history": history,
         },
         check_results=[
             dg.AssetCheckResult(
@@ -65,7 +80,7 @@ def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
                 severity=dg.AssetCheckSeverity.ERROR,
                 metadata={"found": result.found},
             )
-            for check, result in tier_checks(judged).items()
+            for check, result in checks.items()
         ],
     )
 
@@ -86,7 +101,8 @@ def model_versions(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult
     engine = ledger.engine()
     made = []
     with warehouse.get_connection() as connection:
-        as_of = read_clock(connection)
+        # From just after the pass whose scores it is drawn on: what that pass said stands.
+        now = read_clock(connection) + timedelta(microseconds=1)
         for loaded in load_programs(warehouse.settings.programs):
             subjects = read_subjects(connection, loaded.program)
             with engine.begin() as conn:
@@ -95,7 +111,7 @@ def model_versions(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult
                         conn,
                         loaded.program,
                         subjects,
-                        as_of,
+                        now,
                         by="quarterly recalibration",
                         reason="thresholds drawn on the current population",
                     )

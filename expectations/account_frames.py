@@ -16,7 +16,7 @@ from pql_platform.program.schema import Program
 # One program's rows are enough: what an account is does not depend on the program.
 _ACCOUNTS = """
 CREATE OR REPLACE TEMP VIEW accounts AS
-SELECT account_id, employees, industry, country, plan, users, first_seen_at
+SELECT account_id, employees, industry, funding, country, plan, users, first_seen_at
 FROM features.subjects
 WHERE level = 'account' AND program = (SELECT MIN(program) FROM features.subjects)
 """
@@ -48,9 +48,10 @@ _FACTS = """
 WITH told AS (
   SELECT
     first_seen_at > (SELECT as_of FROM raw.clock) - INTERVAL 28 DAY AS is_new,
-    UNNEST(['head count', 'industry', 'country', 'plan']) AS fact,
+    UNNEST(['head count', 'industry', 'funding', 'country', 'plan']) AS fact,
     UNNEST([
-      employees IS NOT NULL, industry IS NOT NULL, country IS NOT NULL, plan IS NOT NULL
+      employees IS NOT NULL, industry IS NOT NULL, funding IS NOT NULL, country IS NOT NULL,
+      plan IS NOT NULL
     ]) AS is_known
   FROM accounts
 )
@@ -82,6 +83,8 @@ GROUP BY program
 ORDER BY program
 """
 
+# Values of an account are those of its best user or of its team; when a signal last occurred is a
+# fact of the whole team.
 _SIGNALS = """
 WITH wanted AS (
   SELECT
@@ -89,6 +92,19 @@ WITH wanted AS (
     UNNEST($signals) AS signal,
     UNNEST($windows) AS window_days,
     UNNEST($counts) AS is_count
+), history AS (
+  SELECT EPOCH(MAX(clock.as_of) - MIN(accounts.first_seen_at)) / 86400 AS days
+  FROM accounts, raw.clock AS clock
+), numbers AS (
+  SELECT
+    program,
+    signal,
+    COUNT(*) FILTER (WHERE value IS NULL OR NOT ISFINITE(value)) AS no_numbers,
+    COUNT(*) FILTER (
+      WHERE level = 'account' AND last_at > clock.as_of - INTERVAL 30 DAY
+    ) AS accounts_fed
+  FROM features.signals, raw.clock AS clock
+  GROUP BY program, signal
 ), ranked AS (
   SELECT
     wanted.program,
@@ -110,13 +126,37 @@ SELECT
   ranked.program,
   ranked.signal,
   COALESCE(MAX(active.accounts), 0)::DOUBLE AS active_accounts,
+  COALESCE(MAX(history.days), 0)::DOUBLE AS history_days,
   COUNT(*) FILTER (WHERE ranked.is_shown)::DOUBLE AS accounts_showing_it,
+  COALESCE(MAX(numbers.accounts_fed), 0)::DOUBLE AS accounts_fed,
+  COALESCE(MAX(numbers.no_numbers), 0)::DOUBLE AS no_numbers,
   MAX(CASE WHEN ranked.position = 1 THEN ranked.account_id END) AS busiest_account,
   MAX(CASE WHEN ranked.is_count THEN ranked.per_day END)::DOUBLE AS busiest_per_day
 FROM ranked
+CROSS JOIN history
 LEFT JOIN active USING (program)
+LEFT JOIN numbers USING (program, signal)
 GROUP BY ranked.program, ranked.signal
 ORDER BY ranked.program, ranked.signal
+"""
+
+_PROFILES = """
+WITH wanted AS (
+  SELECT UNNEST($programs) AS program, UNNEST($profiles) AS profile
+)
+SELECT
+  wanted.program,
+  COALESCE(MAX(active.accounts), 0)::DOUBLE AS active_accounts,
+  CASE
+    WHEN wanted.profile <> 'any'
+    THEN COUNT(*) FILTER (WHERE subjects.profile = wanted.profile)
+  END::DOUBLE AS accounts_on_its_plans
+FROM wanted
+LEFT JOIN active USING (program)
+LEFT JOIN features.subjects AS subjects
+  ON wanted.program = subjects.program AND subjects.level = 'account'
+GROUP BY wanted.program, wanted.profile
+ORDER BY wanted.program
 """
 
 _SCORES = """
@@ -128,6 +168,9 @@ SELECT
   COUNT(DISTINCT composites.score)::DOUBLE AS different_scores,
   AVG(composites.score)::DOUBLE AS mean_score,
   AVG((composites.score = 100)::INT)::DOUBLE AS full_share,
+  COUNT(*) FILTER (
+    WHERE composites.score IS NULL OR NOT ISFINITE(composites.score::DOUBLE)
+  )::DOUBLE AS no_numbers,
   COALESCE(MAX(active.accounts), 0)::DOUBLE AS active_accounts,
   (AVG((composites.score = 0)::INT) FILTER (
     WHERE composites.level = 'account' AND subjects.active_users > 0
@@ -180,6 +223,13 @@ def features_frames(connection: duckdb.DuckDBPyConnection, programs: Sequence[Pr
     return {
         "accounts": without_addresses(accounts, "account_id", "id_in_lower_case"),
         "conversions": connection.execute(_CONVERSIONS).df(),
+        "profiles": connection.execute(
+            _PROFILES,
+            {
+                "programs": [program.program for program in programs],
+                "profiles": [program.profile for program in programs],
+            },
+        ).df(),
         "facts": connection.execute(_FACTS).df(),
         "signals": without_addresses(busiest, "busiest_account"),
     }

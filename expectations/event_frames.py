@@ -1,4 +1,4 @@
-"""The frames that the suite about events judges: the stream as a whole, and the events by name.
+"""The frames that the suite about events judges: the stream, the events by name, their amounts.
 
 Days are counted back from the newest event, not from the clock: a source that delivers once a day
 is then never missing the hours that it has not delivered yet. A figure that cannot be computed is
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import duckdb
+import pandas as pd
 
 from expectations.frames import Frames
 from pql_platform.program.schema import Program
@@ -104,6 +105,38 @@ GROUP BY used.event
 ORDER BY used.event
 """
 
+# As the last pass over everything stored it: the roll-ups hold what each signal asks of its events.
+_AMOUNTS = """
+WITH wanted AS (
+  SELECT
+    UNNEST($programs::TEXT[]) AS program,
+    UNNEST($signals::TEXT[]) AS signal,
+    UNNEST($properties::TEXT[]) AS property,
+    UNNEST($windows::BIGINT[]) AS window_days
+)
+SELECT
+  wanted.program,
+  wanted.signal,
+  wanted.property,
+  COALESCE(SUM(days.occurrences), 0)::DOUBLE AS events,
+  (SUM(days.unusable) / NULLIF(SUM(days.occurrences), 0))::DOUBLE AS unusable_share
+FROM wanted
+CROSS JOIN raw.clock AS clock
+LEFT JOIN features.signal_days AS days
+  ON wanted.program = days.program
+  AND wanted.signal = days.signal
+  AND DATE_DIFF('day', days.day, clock.as_of::DATE) < wanted.window_days
+GROUP BY ALL
+ORDER BY ALL
+"""
+
+_NO_AMOUNTS = """
+SELECT
+  NULL::TEXT AS program, NULL::TEXT AS signal, NULL::TEXT AS property, NULL::DOUBLE AS events,
+  NULL::DOUBLE AS unusable_share
+WHERE FALSE
+"""
+
 
 def events_frames(connection: duckdb.DuckDBPyConnection, programs: Sequence[Program]) -> Frames:
     """Draw the frames of `EVENTS`; none while no file was ever loaded.
@@ -112,15 +145,40 @@ def events_frames(connection: duckdb.DuckDBPyConnection, programs: Sequence[Prog
         connection: The warehouse, held no longer than this takes.
         programs: Their events are the ones whose absence matters.
     """
-    tables = connection.execute(
-        "SELECT COUNT(*) FROM information_schema.tables"
-        " WHERE table_schema = 'raw' AND table_name IN ('events', 'loads', 'clock')"
-    ).fetchone()
-    if tables != (3,) or connection.execute("SELECT 1 FROM raw.loads LIMIT 1").fetchone() is None:
+    raw = ("raw.events", "raw.loads", "raw.clock")
+    if not _has(connection, *raw) or connection.sql("FROM raw.loads LIMIT 1").fetchone() is None:
         return {}
     connection.execute(_RECENT)
-    names = connection.execute(_NAMES, {"events": sorted(_events_of(programs))}).df()
-    return {"stream": connection.execute(_STREAM).df(), "names": names}
+    return {
+        "stream": connection.execute(_STREAM).df(),
+        "names": connection.execute(_NAMES, {"events": sorted(_events_of(programs))}).df(),
+        "amounts": _amounts(connection, programs),
+    }
+
+
+def _amounts(connection: duckdb.DuckDBPyConnection, programs: Sequence[Program]) -> pd.DataFrame:
+    """What share of the events that a signal adds up has no usable number, in its window."""
+    signals = [
+        (program.program, signal.name, signal.sum_property, signal.window_days)
+        for program in programs
+        for signal in program.signals
+        if signal.sum_property is not None and _has(connection, "features.signal_days")
+    ]
+    columns = ("programs", "signals", "properties", "windows")
+    return connection.execute(
+        _AMOUNTS if signals else _NO_AMOUNTS,
+        {name: [row[n] for row in signals] for n, name in enumerate(columns)} if signals else None,
+    ).df()
+
+
+def _has(connection: duckdb.DuckDBPyConnection, *tables: str) -> bool:
+    """Whether all of these tables or views exist."""
+    row = connection.execute(
+        "SELECT COUNT(*) FROM information_schema.tables"
+        " WHERE table_schema || '.' || table_name IN (SELECT UNNEST($tables))",
+        {"tables": list(tables)},
+    ).fetchone()
+    return row == (len(tables),)
 
 
 def _events_of(programs: Iterable[Program]) -> set[str]:

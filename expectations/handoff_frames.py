@@ -84,10 +84,17 @@ def _figures(row: Row[Any], now: datetime) -> dict[str, object]:
         "hours_to_deadline": _hours(row.opened_at, row.due_at),
         "hours_to_delivery": _hours(row.opened_at, row.delivered_at),
         "length_of_account_name": float(len(account_name.strip())),
-        "reasons": float(len(story.get("signals") or ()) + len(story.get("compounds") or ())),
+        "reasons": float(_count_of_reasons(story)),
         "addresses": float(sum("@" in name for name in (account_name, contact.get("name") or ""))),
         "without_contact": float(not contact),
     }
+
+
+def _count_of_reasons(story: Mapping[str, Any]) -> int:
+    """Signals, and whatever else gave points; what took some away is no reason to call."""
+    others = story.get("other_reasons") or ()
+    given = [reason for reason in others if reason["category"] in ("compound", "spread")]
+    return len(story.get("signals") or ()) + len(given)
 
 
 def _hours(start: datetime, end: datetime | None) -> float:

@@ -16,7 +16,11 @@ EVENTS = Suite(
     name="events",
     asset=("raw", "events"),
     about="What the product sends is complete and means what it meant last week.",
-    row_names={"stream": ("stream",), "names": ("event",)},
+    row_names={
+        "stream": ("stream",),
+        "names": ("event",),
+        "amounts": ("program", "signal", "property"),
+    },
     promises=(
         Promise(
             "events_are_there",
@@ -80,6 +84,16 @@ EVENTS = Suite(
             judged_from={"loads": 5},
             holds_deliveries=False,  # what was earned before the silence is still true
         ),
+        Promise(
+            "amounts_are_numbers",
+            "Of the events whose property a signal adds up, less than 5 % come without it, or with "
+            "something that is no number.",
+            "amounts",
+            "unusable_share",
+            arguments={"max_value": 0.05, "strict_max": True},
+            judged_from={"events": 20},
+            holds_deliveries=False,  # it lowers scores: those who qualify all the same are leads
+        ),
     ),
 )
 
@@ -91,6 +105,7 @@ FEATURES = Suite(
         "accounts": ("account_id",),
         "conversions": ("program",),
         "facts": ("fact",),
+        "profiles": ("program",),
         "signals": ("program", "signal", "busiest_account"),
     },
     promises=(
@@ -132,8 +147,36 @@ FEATURES = Suite(
             holds_deliveries=False,  # leads found without it are leads all the same
         ),
         Promise(
+            "every_signal_is_fed",
+            "Every signal of every program has occurred at some account in the past 30 days; "
+            "otherwise its event is misspelt, or no longer sent.",
+            "signals",
+            "accounts_fed",
+            arguments={"min_value": 1},
+            judged_from={"history_days": 30, "active_accounts": 1},
+            holds_deliveries=False,
+        ),
+        Promise(
+            "values_are_numbers",
+            "Every value of a signal is a number, and a finite one.",
+            "signals",
+            "no_numbers",
+            arguments={"max_value": 0},
+        ),
+        Promise(
+            "the_plans_of_a_program_are_found",
+            "A program for trial or freemium accounts finds some on such a plan; otherwise the "
+            "product calls its plans by other names than the program.",
+            "profiles",
+            "accounts_on_its_plans",
+            arguments={"min_value": 1},
+            judged_from={"active_accounts": 50},
+            holds_deliveries=False,  # there is nothing to hold: nobody qualifies
+        ),
+        Promise(
             "nobody_is_busier_than_people_can_be",
-            "No account counts more than 10,000 occurrences of a signal a day; that is a script.",
+            "Nobody counts more than 10,000 occurrences of a signal a day, and no team; that is a "
+            "script.",
             "signals",
             "busiest_per_day",
             arguments={"max_value": 10_000},
@@ -150,8 +193,8 @@ FEATURES = Suite(
         ),
         Promise(
             "new_accounts_are_as_well_known_as_older_ones",
-            "Head count, industry, country and plan are known for accounts of the past four weeks "
-            "at least half as often as for those before.",
+            "Head count, industry, funding, country and plan are known for accounts of the past "
+            "four weeks at least half as often as for those before.",
             "facts",
             "known_kept",
             arguments={"min_value": 0.5},

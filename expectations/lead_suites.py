@@ -59,6 +59,13 @@ SCORES = Suite(
             judged_from={"active_accounts": 300},
         ),
         Promise(
+            "scores_are_numbers",
+            "Every score is a number, and a finite one.",
+            "programs",
+            "no_numbers",
+            arguments={"max_value": 0},
+        ),
+        Promise(
             "everybody_scored_is_judged",
             "Every score has its judgement in pql.tiers.",
             "programs",

@@ -192,7 +192,7 @@ def _result(
         rows = rows[rows[promise.column].notna()]
     broken = found.result.get("unexpected_index_list") or []
     examples = [
-        f"{' / '.join(str(row[name]) for name in row_names)}: {_figure(row[promise.column])}"
+        f"{_row_name(row, row_names)}: {_figure(row[promise.column])}"
         for row in broken[:MAX_EXAMPLES]
     ]
     return PromiseResult(
@@ -202,6 +202,10 @@ def _result(
         observed=_observed(rows[promise.column], len(broken)),
         examples=tuple(() if found.success else examples),
     )
+
+
+def _row_name(row: Mapping[str, Any], row_names: tuple[str, ...]) -> str:
+    return " / ".join(str(row[name]) for name in row_names if pd.notna(row[name]))
 
 
 def _name(found: ExpectationValidationResult) -> str:

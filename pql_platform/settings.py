@@ -24,7 +24,13 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".pql"), validation_alias="PQL_HOME")
     programs: Path = Field(default=Path("programs"), validation_alias="PQL_PROGRAMS")
     state_url: str | None = Field(default=None, validation_alias="PQL_STATE_URL")
-    gateway: Literal["duckdb"] = Field(default="duckdb", validation_alias="PQL_GATEWAY")
+    gateway: Literal["duckdb", "postgres", "spark"] = Field(
+        default="duckdb", validation_alias="PQL_GATEWAY"
+    )
+    warehouse_url: SecretStr | None = Field(default=None, validation_alias="PQL_WAREHOUSE_URL")
+    memory_limit: str | None = Field(
+        default=None, validation_alias="PQL_MEMORY_LIMIT", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$"
+    )
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_base_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_BASE_URL")
     alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")

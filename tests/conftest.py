@@ -242,18 +242,28 @@ def ledger() -> Callable[[Settings], dict[str, list[tuple[Any, ...]]]]:
 
 @pytest.fixture
 def crossing_session() -> Callable[..., Path]:
-    """Puts a week of hard work of one account into the inbox, known only now: it crosses."""
+    """Puts a week of hard work of one account into the inbox, known only now: it crosses.
 
-    def write(settings: Settings, account: str = "ws_crossing", employees: int = 800) -> Path:
+    One person alone cannot score more than 75; with a colleague they reach 100.
+    """
+
+    def write(
+        settings: Settings,
+        account: str = "ws_crossing",
+        employees: int = 800,
+        colleague: bool = False,
+    ) -> Path:
         now = datetime.now(UTC)
-        messages = list(_team_project(account, employees, now))
+        messages = list(_team_project(account, employees, now, colleague))
         [path] = take_in_records(messages, settings.inbox, now=now, label="session").files
         return path
 
     return write
 
 
-def _team_project(account: str, employees: int, now: datetime) -> Iterator[dict[str, Any]]:
+def _team_project(
+    account: str, employees: int, now: datetime, colleague: bool
+) -> Iterator[dict[str, Any]]:
     """An account whose one person reaches full points in every signal of the program."""
     person = f"{account}_person"
     work = ("Board Created", "Board Shared", "Teammate Invited", "Integration Connected")
@@ -290,6 +300,11 @@ def _team_project(account: str, employees: int, now: datetime) -> Iterator[dict[
     for number, (event, day) in enumerate(events, start=2):
         at = now - timedelta(days=day, seconds=5 * number)
         yield message(number, at, type="track", event=event)
+    if colleague:
+        shared = message(99, now - timedelta(hours=1), type="track", event="Board Shared")
+        yield {**shared, "userId": f"{account}_colleague"}
+        joined = message(98, now - timedelta(hours=1), type="track", event="Board Created")
+        yield {**joined, "userId": f"{account}_colleague"}
 
 
 @dataclass(frozen=True)

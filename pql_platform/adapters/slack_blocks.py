@@ -26,6 +26,7 @@ from pql_platform.adapters.slack_layout import (
 from pql_platform.adapters.slack_text import lines, mrkdwn, plain, safe_url
 from pql_platform.domain import wording
 from pql_platform.domain.grammar import number, sentence
+from pql_platform.domain.reason_wording import label, short_name, signed
 from pql_platform.domain.story import AlertStory
 
 MOST_SIGNALS = 6
@@ -180,11 +181,11 @@ def _clock(story: AlertStory, now: datetime) -> str:
 
 def _evidence_and_words(story: AlertStory, now: datetime) -> list[Block]:
     """What they did, and what to say about it."""
-    earned = wording.strongest_signals(story)
+    earned = wording.strongest_reasons(story, now)
     did = [
-        f"• {mrkdwn(wording.plain_signal(fact, now), _PHRASE)}  _+{number(fact.points)} points"
-        f"{'' if fact.speakable else ', do not mention it'}_"
-        for fact in earned[:MOST_SIGNALS]
+        f"• {mrkdwn(says, _PHRASE)}  _{signed(points)} points"
+        f"{'' if speakable else ', do not mention it'}_"
+        for says, points, speakable in earned[:MOST_SIGNALS]
     ]
     if len(earned) > MOST_SIGNALS:
         did.append(f"• and {len(earned) - MOST_SIGNALS} more")
@@ -202,23 +203,35 @@ def _listed(name: str, facts: Iterable[str]) -> str:
 
 def _change(story: AlertStory) -> str:
     top = wording.top_category(story)
-    strongest = f", strongest in {mrkdwn(wording.label(top), 40)}" if top else ""
+    strongest = f", strongest in {mrkdwn(label(top), 40)}" if top else ""
     change = wording.change_since_yesterday(story)
     return f"{change}, the line is at {number(story.threshold)}{strongest}"
 
 
 def _parts(story: AlertStory) -> list[tuple[str, str, Decimal | None]]:
-    """Of what the score is made: name, `31.5 of 35`, share of the weight; strongest first."""
+    """Of what the score is made: name, `31.5 of 35`, share of the weight; strongest first.
+
+    The amounts add up to the score: what there is no room for is one amount of its own.
+    """
     parts: list[tuple[str, str, Decimal | None]] = []
     ranked = sorted(story.categories.items(), key=lambda item: item[1], reverse=True)
-    for name, points in ranked[:_MOST_PARTS]:
+    for name, points in _with_rest(ranked):
         weight = story.category_weights.get(name)
         share = min(max(points / weight, Decimal(0)), Decimal(1)) if weight else None
         parts.append((name, number(points) + (f" of {number(weight)}" if weight else ""), share))
-    for name, points in story.compounds[:_MOST_PARTS]:
-        parts.append((name, f"{'+' if points > 0 else ''}{number(points)}", None))
+    others = [(short_name(reason), reason.points) for reason in story.other_reasons]
+    parts += [(name, signed(points), None) for name, points in _with_rest(others)]
     # mrkdwn also for the plain text: a backtick would end the code block of the bars.
-    return [(mrkdwn(wording.label(name), 24), amount, share) for name, amount, share in parts]
+    return [(mrkdwn(label(name), 24), amount, share) for name, amount, share in parts]
+
+
+def _with_rest(amounts: list[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
+    """As many amounts as are shown; the last one stands for all that are not."""
+    if len(amounts) <= _MOST_PARTS:
+        return amounts
+    rest = amounts[_MOST_PARTS - 1 :]
+    total = sum((points for _, points in rest), Decimal(0))
+    return [*amounts[: _MOST_PARTS - 1], (f"{len(rest)} more", total)]
 
 
 def _breakdown(story: AlertStory) -> str:
@@ -234,7 +247,7 @@ def _breakdown(story: AlertStory) -> str:
 
 def _small_print(story: AlertStory) -> Block:
     known = [
-        f"{story.program}, {wording.label(story.motion)}, {story.level} level",
+        f"{story.program}, {label(story.motion)}, {story.level} level",
         f"value metric: {story.value_metric}" if story.value_metric else "",
         f"model {story.version}",
         f"hand-off {story.handoff_id}",
@@ -255,7 +268,7 @@ def _told(story: AlertStory, now: datetime) -> list[str]:
     def joined(facts: Iterable[str], limit: int, by: str = ", ") -> str:
         return by.join(plain(fact, limit) for fact in facts if fact)
 
-    did = [wording.plain_signal(fact, now) for fact in wording.strongest_signals(story)]
+    did = [says for says, _, _ in wording.strongest_reasons(story, now)]
     parts = ", ".join(f"{name} {amount}" for name, amount, _ in _parts(story))
     escalation = f", if late {plain(story.escalate_to, _NAME)}" if story.escalate_to else ""
     return [
@@ -268,6 +281,6 @@ def _told(story: AlertStory, now: datetime) -> list[str]:
         f"{wording.message_heading(story)}: {plain(wording.first_message(story), _PARAGRAPH)}",
         f"What to do: {plain(wording.what_to_do(story), _PARAGRAPH)}",
         f"Why tier {story.tier}: {plain(story.tier_reason, _PARAGRAPH)}.",
-        f"Points, strongest first: {parts or 'not known'}.",
+        f"Points, strongest first: {parts or 'not known'}; together {number(story.score)}.",
         *_spelled_out(_places(story)),
     ]

@@ -1,27 +1,30 @@
 """Scores as somebody asks for them: the present from the serving copy, the past computed.
 
-The past is evaluated with the deployed queries as of the instant asked for, from what had been
-received by then, and judged by the model version of that time.
+The past is evaluated with the queries and judged by the version and the program of that time, from
+what had been received by then.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pandas as pd
-from sqlalchemy import Connection
 
-from pql_platform.answers.moments import is_present, require_accounts
+from pql_platform.answers.moments import (
+    AS_SAID,
+    Standing,
+    is_present,
+    programs_in_force,
+    require_accounts,
+    standing,
+)
 from pql_platform.ledger.engine import open_ledger, reading
-from pql_platform.ledger.versions import list_versions
-from pql_platform.program.load import load_programs
-from pql_platform.program.schema import Program
 from pql_platform.program.signals import CATEGORIES
-from pql_platform.qualify.tiers import Thresholds, compute_tiers, read_subjects
-from pql_platform.qualify.versions import thresholds_of_version
+from pql_platform.qualify.tiers import compute_tiers, read_subjects
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import open_serving, open_warehouse
 from pql_platform.warehouse.rescoring import as_known_at, live_schemas
@@ -29,73 +32,78 @@ from pql_platform.warehouse.rescoring import as_known_at, live_schemas
 _PARTS = ", ".join(f"composites.{category}" for category in CATEGORIES)
 
 
-def score_rows(
+@dataclass(frozen=True)
+class Scores:
+    """Scores of an instant.
+
+    Attributes:
+        rows: One per user and account, best scores first: id, level, program, score, categories,
+            threshold, qualified, tier, reason, version, as_of, and how the answer stands
+            (restated, final, program_kept).
+        notes: What a reader must know of the answer as a whole, in sentences.
+    """
+
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def scores_of(
     settings: Settings, level: str | None = None, as_of: datetime | None = None
-) -> list[dict[str, Any]]:
-    """Return one row per user and account, best scores first.
+) -> Scores:
+    """Return the scores of an instant.
 
     Args:
         settings: The installation.
         level: `account` or `user`; None for both.
         as_of: Aware instant; None means as of the last pass.
 
-    Returns:
-        Rows with id, level, program, score, categories, threshold, qualified, tier, reason,
-        version and as_of.
+    Raises:
+        PqlError: There are no scores yet, or nothing was known at that time.
     """
     if as_of is None or is_present(settings, as_of):
         with open_serving(settings) as connection:
-            rows = _current(connection)
+            frame, stands = _current(connection), AS_SAID
     else:
-        rows = _past(settings, as_of)
-    wanted = [row for row in rows if level is None or row["level"] == level]
-    return sorted(wanted, key=lambda row: (-row["score"], row["level"], row["id"]))
+        frame, stands = _past(settings, as_of)
+    wanted = frame if level is None else frame[frame["level"] == level]
+    rows = [{**row, **stands.fields} for row in _rows(wanted)]
+    rows.sort(key=lambda row: (-row["score"], row["level"], row["id"]))
+    return Scores(rows, stands.notes)
 
 
-def _current(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    frame = connection.execute(
+def _current(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return connection.execute(
         f"""
         SELECT tiers.*, {_PARTS}
         FROM pql.tiers AS tiers
         INNER JOIN scores.composites AS composites USING (program, level, subject_id)
         """  # noqa: S608 - the categories are constants
     ).df()
-    return _rows(frame)
 
 
-def _past(settings: Settings, as_of: datetime) -> list[dict[str, Any]]:
+def _past(settings: Settings, as_of: datetime) -> tuple[pd.DataFrame, Standing]:
     frames = []
     engine = open_ledger(settings.ledger_url)
-    with (
-        open_warehouse(settings) as connection,
-        as_known_at(connection, as_of),
-        live_schemas(connection),
-    ):
-        for loaded in load_programs(settings.programs):
-            with reading(engine) as conn:
-                thresholds = thresholds_at(conn, loaded.program, as_of)
-            subjects = read_subjects(connection, loaded.program)
-            judged = compute_tiers(subjects, loaded.program, thresholds, as_of)
-            parts = connection.execute(
-                f"SELECT level, subject_id, {_PARTS} FROM scores.composites AS composites"  # noqa: S608
-                " WHERE program = ?",
-                [loaded.program.program],
-            ).df()
-            frames.append(judged.merge(parts, on=["level", "subject_id"]))
-    engine.dispose()
-    rows = _rows(pd.concat(frames))
-    require_accounts(rows, as_of)
-    return rows
-
-
-def thresholds_at(conn: Connection, program: Program, as_of: datetime) -> Thresholds:
-    """Return the thresholds of the version that was the newest at that time.
-
-    Before the first version, the first one: it is what would have been said.
-    """
-    versions = list_versions(conn, program.program)
-    known = [version for version in versions if version.created_at <= as_of] or versions[:1]
-    return thresholds_of_version(known[-1] if known else None, program.program)
+    try:
+        with open_warehouse(settings) as connection:
+            with reading(engine) as ledger:
+                judges = programs_in_force(connection, ledger, settings, as_of)
+            stands = standing(connection, judges, as_of)
+            with as_known_at(connection, as_of), live_schemas(connection):
+                for judge in judges:
+                    subjects = read_subjects(connection, judge.program)
+                    judged = compute_tiers(subjects, judge.program, judge.thresholds, as_of)
+                    parts = connection.execute(
+                        f"SELECT level, subject_id, {_PARTS} FROM scores.composites AS composites"  # noqa: S608
+                        " WHERE program = ?",
+                        [judge.program.program],
+                    ).df()
+                    if len(judged):
+                        frames.append(judged.merge(parts, on=["level", "subject_id"]))
+    finally:
+        engine.dispose()
+    require_accounts(frames, as_of)
+    return pd.concat(frames), stands
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

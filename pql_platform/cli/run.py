@@ -11,10 +11,12 @@ from pql_platform.cli.output import AsJson, AsOf, people, print_json, remarks
 from pql_platform.errors import PqlError
 from pql_platform.passes import run_job
 from pql_platform.program.load import check_events_occur, load_programs
+from pql_platform.program.properties import check_properties_occur
 from pql_platform.resources import parse_instant
 from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.connection import open_serving, open_warehouse
-from pql_platform.warehouse.loading import known_events, load_inbox
+from pql_platform.warehouse.known import known_events, property_names, property_occurrences
+from pql_platform.warehouse.loading import load_inbox
 
 
 def run(
@@ -71,7 +73,15 @@ def _check_programs(settings: Settings, allow_unseen_events: bool) -> None:
     with open_warehouse(settings) as connection:
         load_inbox(connection, settings, datetime.now(UTC))
         events = known_events(connection)
-    if not events:
-        raise PqlError("There are no events yet", hint="Load some with `pql ingest FILE`")
-    if not allow_unseen_events:
+        if not events:
+            raise PqlError("There are no events yet", hint="Load some with `pql ingest FILE`")
+        if allow_unseen_events:
+            return
         check_events_occur(programs, events)
+        warnings = check_properties_occur(
+            programs,
+            property_occurrences(connection, programs),
+            lambda asked: property_names(connection, asked),
+        )
+    for warning in warnings:
+        remarks.print(f"[yellow]{warning}[/]")

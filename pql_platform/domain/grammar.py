@@ -18,6 +18,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _PLACEHOLDER = re.compile(r"\{(\w+)\}(?:(?P<gap>\s+)(?P<words>[A-Za-z]+(?:\s+[A-Za-z]+)?))?")
 _TIMES = {Decimal(1): "once", Decimal(2): "twice"}
 _DAYS_AGO = {Decimal(0): "today", Decimal(1): "yesterday"}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 # Words that end in s and are no plural.
 _NOT_PLURAL = frozenset({"as", "has", "its", "was", "gas", "series", "news", "lens"})
 
@@ -32,6 +33,14 @@ def counted(amount: int, singular: str, plural: str | None = None) -> str:
     """A count with its noun: `1 user`, `2 users`, `2 people` with a plural of its own."""
     noun = singular if amount == 1 else plural or f"{singular}s"
     return f"{number(Decimal(amount))} {noun}"
+
+
+def ordinal(amount: int) -> str:
+    """Which one it is: `third`; from the tenth on `10th`, `21st`."""
+    if 1 <= amount <= len(_ORDINALS):
+        return _ORDINALS[amount - 1]
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(amount % 10, "th")
+    return f"{amount}{'th' if amount // 10 % 10 == 1 else ending}"
 
 
 def singular(word: str) -> str:

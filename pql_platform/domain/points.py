@@ -16,8 +16,13 @@ HIGHEST_SCORE = Decimal(100)
 LOWEST_SCORE = Decimal(0)
 CAP = "cap"
 FLOOR = "floor"
+SINGLE_USER_CAP = "single_user_cap"
 LIMIT = "limit"
-"""Category of the `cap` and `floor` contributions."""
+"""Category of the `cap`, `floor` and `single_user_cap` contributions."""
+
+TEAM_SPREAD = "team_spread"
+SPREAD = "spread"
+"""Category of the `team_spread` contribution, which only accounts have."""
 
 QUARTERS = 4
 """Steps per point: a quarter is exact in decimal and in binary, so sums agree to the last digit."""
@@ -28,9 +33,9 @@ class Contribution:
     """What one signal, compound, penalty or limit adds to a score.
 
     Attributes:
-        name: Its name in the program file, or `cap` or `floor`.
-        category: Its category; `limit` for `cap` and `floor`.
-        points: Quarter points; negative for penalties and for `cap`.
+        name: Its name in the program file, or that of a limit or of the spread.
+        category: Its category; `limit` for limits, `spread` for the spread.
+        points: Quarter points; negative for penalties and caps.
     """
 
     name: str
@@ -130,30 +135,82 @@ def signal_points(
     return Decimal(math.floor(earned)) / QUARTERS
 
 
-def compose(contributions: Iterable[Contribution]) -> tuple[Decimal, tuple[Contribution, ...]]:
-    """Add contributions up to a score from 0 to 100.
+def spread_points(engaged_users: int, spread_users: int, points: Decimal) -> Decimal:
+    """Points of an account for use that has spread across its team (item 35 of the requirements).
 
-    A sum above 100 gets a `cap` contribution and a sum below 0 a `floor` one, so that what is
-    returned adds up to the score exactly.
+    ``floor(4 * points * min(engaged_users - 1, spread_users - 1) / (spread_users - 1)) / 4``: the
+    first engaged user earns nothing, each one more the same share, up to `spread_users`. Counting
+    the engaged, and not dividing by the team's size, is what lets idle colleagues change nothing.
+
+    Exact in whole numbers; in doubles SQL gives the same when it multiplies before it divides.
 
     Args:
-        contributions: What signals, compounds and penalties add, in quarter points.
+        engaged_users: Users with an occurrence of a signal inside that signal's window.
+        spread_users: The number of engaged users that earns all points, from 2 up.
+        points: Most points, a multiple of 0.25; 0 switches the spread off.
+
+    Returns:
+        Between 0 and `points`, a multiple of 0.25; 0 for at most one engaged user.
+
+    Raises:
+        ValueError: A number is outside its range.
+    """
+    if engaged_users < 0 or spread_users < 2:
+        raise ValueError("engaged_users counts from 0 and spread_users from 2")
+    if not is_quarter(points) or points < 0:
+        raise ValueError(f"points: {points} is no multiple of 0.25 from 0 up")
+    further = min(max(engaged_users - 1, 0), spread_users - 1)
+    return Decimal(int(points * QUARTERS) * further // (spread_users - 1)) / QUARTERS
+
+
+def account_limit(engaged_users: int, single_user_cap: Decimal) -> tuple[Decimal, str]:
+    """The highest score of an account, and the name of the contribution that keeps it there.
+
+    One busy person is a user-level lead; an account of one is held below what a team can reach.
+
+    Args:
+        engaged_users: As in `spread_points`.
+        single_user_cap: Highest score with at most one engaged user; 100 switches it off.
+
+    Returns:
+        What `compose` takes as `highest` and `cap`.
+    """
+    if engaged_users <= 1 and single_user_cap < HIGHEST_SCORE:
+        return single_user_cap, SINGLE_USER_CAP
+    return HIGHEST_SCORE, CAP
+
+
+def compose(
+    contributions: Iterable[Contribution], highest: Decimal = HIGHEST_SCORE, cap: str = CAP
+) -> tuple[Decimal, tuple[Contribution, ...]]:
+    """Add contributions up to a score from 0 to `highest`.
+
+    A sum above `highest` gets a contribution called `cap` and a sum below 0 a `floor` one, so that
+    what is returned adds up to the score exactly.
+
+    Args:
+        contributions: What signals, compounds, penalties and the spread add, in quarter points.
+        highest: The highest score, from 0 to 100 in quarter points.
+        cap: Name of the contribution that takes away what is above.
 
     Returns:
         The score, and the contributions with the limit, if one was needed, at the end.
 
     Raises:
-        ValueError: A contribution is no multiple of 0.25, or is itself a limit.
+        ValueError: A contribution is no multiple of 0.25 or is itself a limit, or `highest` is
+            outside its range.
     """
     parts = tuple(contributions)
+    if not is_quarter(highest) or not LOWEST_SCORE <= highest <= HIGHEST_SCORE:
+        raise ValueError(f"highest: {highest} is no multiple of 0.25 from 0 to 100")
     for part in parts:
         if not is_quarter(part.points):
             raise ValueError(f"{part.name}: {part.points} is no multiple of 0.25")
         if part.category == LIMIT:
             raise ValueError(f"{part.name}: these contributions are already limited")
     total = sum((part.points for part in parts), Decimal(0))
-    score = min(max(total, LOWEST_SCORE), HIGHEST_SCORE)
+    score = min(max(total, LOWEST_SCORE), highest)
     if score == total:
         return score, parts
-    name = CAP if total > HIGHEST_SCORE else FLOOR
+    name = cap if total > highest else FLOOR
     return score, (*parts, Contribution(name, LIMIT, score - total))

@@ -73,8 +73,14 @@ class SignalFact(Record):
         max_points: Points that could be earned.
         speakable: Whether the customer may be told that it was seen.
         first_time: Whether it had never happened before this window.
-        occurrences_ever: How often it has happened since sign-up.
-        last_at: When it last happened, UTC.
+        occurrences_ever: How often it has happened since sign-up, in the account as a whole.
+        last_at: When it last happened, UTC; None where only the day is known.
+        actor: Whose value it is: `person` for somebody of the account, `team` for everybody in it
+            together, empty for the one whom the story is about.
+        user_id: The person; None for what happened without one.
+        person: Name of the person, None when it is not known.
+        last_on: The day on which the person last did it, where `last_at` is None.
+        counts: Whether `value` is a number of the same things as `occurrences_ever`.
     """
 
     name: str
@@ -89,9 +95,32 @@ class SignalFact(Record):
     first_time: bool
     occurrences_ever: int
     last_at: datetime | None
+    actor: str = ""
+    user_id: str | None = None
+    person: str | None = None
+    last_on: date | None = None
+    counts: bool = False
 
     def __post_init__(self) -> None:
         _require_utc("last_at", self.last_at)
+
+
+@dataclass(frozen=True)
+class OtherReason(Record):
+    """What made the score besides the signals: a compound, the spread, a deduction, a limit.
+
+    Attributes:
+        name: Its name in the program file, or that of the spread or of a limit.
+        category: `compound`, `spread`, `negative` or `limit`.
+        points: Points given, below 0 when taken away.
+        value: Engaged people for the spread, the highest score for the cap of a single user; None
+            for the others.
+    """
+
+    name: str
+    category: str
+    points: Decimal
+    value: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +142,12 @@ class AlertStory(Record):
     Attributes:
         level: `account` or `user`: whose score crossed.
         users: People of the account that were seen, `active_users` of them lately and
-            `users_over_threshold` of them above the line themselves.
+            `users_over_threshold` of them qualified themselves.
         contact: Whom to speak to; None when nobody is known by name.
         score: Composite score, 0 to 100, with `threshold` as the line that was crossed.
         yesterday_score: The score one day before, None when there was none.
         categories: Points per category; `category_weights` holds what each could reach.
         signals: Most points first.
-        compounds: Name and points of each combination that held.
         tier_reason: Why this tier, worded by the tier rules.
         playbook: Name of the playbook that says what to do.
         due_at: When contact must have been made, None when nobody is asked to.
@@ -128,6 +156,7 @@ class AlertStory(Record):
         value_metric: What the product's customers pay for more of.
         analytics_url: The account in the product analytics tool.
         crm_url: The account in the CRM.
+        other_reasons: Most points first; with the signals they add up to the score.
     """
 
     handoff_id: str
@@ -153,7 +182,6 @@ class AlertStory(Record):
     categories: dict[str, Decimal]
     category_weights: dict[str, Decimal]
     signals: tuple[SignalFact, ...]
-    compounds: tuple[tuple[str, Decimal], ...]
     tier: int
     tier_reason: str
     playbook: str
@@ -166,6 +194,8 @@ class AlertStory(Record):
     value_metric: str | None
     analytics_url: str | None
     crm_url: str | None
+    # A story that was written before there was such a field is still told.
+    other_reasons: tuple[OtherReason, ...] = ()
 
     def __post_init__(self) -> None:
         _require_utc("crossed_at", self.crossed_at)

@@ -1,8 +1,9 @@
 """The sentences of an alert: from the facts of a story to what a rep reads, or reads aloud.
 
-Pure text, with nothing of Slack in it: escaping, layout and limits are the adapters' business, and
-the grammar of numbers and times is in `grammar.py`. Words written here are about the person's work
-and what is in its way; product pitches and generic openers have no place.
+Pure text, with nothing of Slack in it: escaping, layout and limits are the adapters' business,
+single reasons are in `reason_wording.py`, the grammar of numbers and times in `grammar.py`. Words
+written here are about the person's work and what is in its way; product pitches and generic openers
+have no place.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pql_platform.domain.grammar import counted, day, fill, moment, number, sentence, span
+from pql_platform.domain.grammar import counted, day, moment, number, sentence, span
+from pql_platform.domain.points import SPREAD
+from pql_platform.domain.reason_wording import (
+    PERSON,
+    TEAM,
+    other_reason,
+    phrase,
+    plain_signal,
+    uncapitalised,
+)
 from pql_platform.domain.story import AlertStory, SignalFact
 
 NOTHING_TO_SAY = (
     "No first message is suggested: none of these signals may be mentioned to the customer."
 )
 """Said instead of inventing a message."""
-
-_STALE_AFTER = timedelta(days=2)  # decided here: a rep who calls on older news has to know it
 
 _IN_APP = "Send nothing: the product shows the upgrade prompt. Step in when they answer it."
 _PLAYBOOKS = {
@@ -63,41 +71,23 @@ _HONORIFICS = frozenset({"dr", "mr", "mrs", "ms", "miss", "mx", "prof", "herr", 
 _LONGEST_GIVEN_NAME = 40
 
 
-def label(name: str) -> str:
-    """A configured name as words: `usage_depth` is usage depth."""
-    return name.replace("_", " ").strip()
-
-
-def phrase(fact: SignalFact) -> str:
-    """What was done, without a subject: `invited 2 teammates in the last 30 days`."""
-    numbers = {
-        "value": fact.value,
-        "threshold": fact.threshold,
-        "window_days": Decimal(fact.window_days),
-        "occurrences_ever": Decimal(fact.occurrences_ever),
-    }
-    said = fill(fact.says, numbers).strip().rstrip(".")
-    if not fact.first_time or "first time" in said:
-        return said
-    return f"{said}{',' if ' the last ' in said else ''} for the first time"
-
-
-def plain_signal(fact: SignalFact, now: datetime) -> str:
-    """A signal as one line: `Invited 2 teammates in the last 30 days`.
-
-    Adds when it last happened once that is more than two days ago: intent fades, and a threshold
-    hit weeks ago is not one hit yesterday (items 91 and 92).
-    """
-    line = sentence(phrase(fact))
-    if fact.last_at is None or now - fact.last_at <= _STALE_AFTER:
-        return line
-    return f"{line} (last time {span(now - fact.last_at)} ago)"
-
-
 def strongest_signals(story: AlertStory) -> list[SignalFact]:
     """The signals that earned points, most first: those that made the designation."""
     earned = [fact for fact in story.signals if fact.points > 0]
     return sorted(earned, key=lambda fact: fact.points, reverse=True)
+
+
+def strongest_reasons(story: AlertStory, now: datetime) -> list[tuple[str, Decimal, bool]]:
+    """What they did, most points first: the sentence, its points, whether it may be mentioned."""
+    did = [
+        (plain_signal(fact, now), fact.points, fact.speakable) for fact in strongest_signals(story)
+    ]
+    did += [
+        (other_reason(reason), reason.points, True)
+        for reason in story.other_reasons
+        if reason.category == SPREAD
+    ]
+    return sorted(did, key=lambda reason: reason[1], reverse=True)
 
 
 def top_category(story: AlertStory) -> str | None:
@@ -196,7 +186,7 @@ def account_context(story: AlertStory) -> list[str]:
         known.append(f"{story.plan} plan")
     known.append(
         f"{counted(story.users, 'user')}, {story.active_users} active, "
-        f"{story.users_over_threshold} above the line"
+        f"{story.users_over_threshold or 'none'} qualified themselves"
     )
     if story.signed_up_on:
         known.append(f"signed up {day(story.signed_up_on)}")
@@ -234,13 +224,20 @@ def first_message(story: AlertStory) -> str:
     if spoken is None:
         return NOTHING_TO_SAY
     asks_team = _speaks_to_team(story)
-    done = phrase(spoken).replace("?", "")
-    if done[1:2].islower():
-        done = done[0].lower() + done[1:]
+    done = uncapitalised(phrase(spoken).replace("?", ""))
     name = first_name(story.contact.name) if story.contact else None
     greeting = f"Hi {name}, I noticed that" if name else "I noticed that"
-    who = "your team" if asks_team else "you"
-    return f"{greeting} {who} {done}. {_question(spoken, done, asks_team)}"
+    return f"{greeting} {_doer(story, spoken)} {done}. {_question(spoken, done, asks_team)}"
+
+
+def _doer(story: AlertStory, fact: SignalFact) -> str:
+    """Who did it, as said to the contact: a colleague is not named to another one."""
+    if fact.actor == PERSON and story.users > 1:
+        is_contact = story.contact is not None and story.contact.user_id == fact.user_id
+        return "you" if is_contact else "somebody on your team"
+    if fact.actor == TEAM:
+        return "your team" if story.users > 1 else "you"
+    return "your team" if _speaks_to_team(story) else "you"
 
 
 def _speaks_to_team(story: AlertStory) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from pql_platform.domain.grammar import number
+from pql_platform.domain.reason_wording import other_reason, plain_signal, signed
 from pql_platform.domain.story import AlertStory
 from pql_platform.domain.tiering import TierRule
-from pql_platform.domain.wording import first_message, plain_signal, stays_hot
+from pql_platform.domain.wording import first_message, stays_hot, strongest_reasons
 from pql_platform.ledger.handoffs import NewMessage
 
 
@@ -41,12 +43,14 @@ def _properties(story: AlertStory, score: Decimal | None) -> dict[str, Any]:
         "pql_level": story.level,
         "pql_qualified_at": story.crossed_at.isoformat(),
         "pql_top_signals": "; ".join(
-            plain_signal(fact, story.crossed_at) for fact in story.signals[:3]
+            says for says, _, _ in strongest_reasons(story, story.crossed_at)[:3]
         ),
         "pql_model_version": story.version,
         "pql_lead_type": "PQL",
         "pql_link": story.analytics_url,
         **{f"pql_{category}": str(points) for category, points in story.categories.items()},
+        # With it the four categories add up to the score.
+        "pql_other_points": str(sum((reason.points for reason in story.other_reasons), Decimal(0))),
     }
 
 
@@ -74,7 +78,9 @@ def _contact(story: AlertStory, email: str | None) -> dict[str, Any]:
 
 def _task(story: AlertStory) -> dict[str, Any]:
     name = story.account_name or story.account_id
-    reasons = "\n".join(f"- {plain_signal(fact, story.crossed_at)}" for fact in story.signals)
+    reasons = [(plain_signal(fact, story.crossed_at), fact.points) for fact in story.signals]
+    reasons += [(other_reason(reason), reason.points) for reason in story.other_reasons]
+    reasons.sort(key=lambda reason: reason[1], reverse=True)
     return {
         "external_id": f"task:{story.handoff_id}",
         "company_external_id": story.account_id,
@@ -84,8 +90,8 @@ def _task(story: AlertStory) -> dict[str, Any]:
         "subject": f"Contact {name}: product-qualified, tier {story.tier}",
         "body": "\n\n".join(
             [
-                f"Score {story.score} of 100 (threshold {story.threshold}).",
-                reasons,
+                f"Score {number(story.score)} of 100 (threshold {number(story.threshold)}).",
+                "\n".join(f"- {says} ({signed(points)})" for says, points in reasons),
                 f"Suggested first message: {first_message(story)}",
                 stays_hot(story, story.crossed_at),
             ]

@@ -15,7 +15,9 @@ from urllib.parse import quote
 import duckdb
 import pandas as pd
 
-from pql_platform.domain.story import AlertStory, Contact, SignalFact
+from pql_platform.domain.points import SINGLE_USER_CAP, SPREAD
+from pql_platform.domain.reason_wording import PERSON, TEAM
+from pql_platform.domain.story import AlertStory, Contact, OtherReason, SignalFact
 from pql_platform.domain.tiering import TierRule
 from pql_platform.program.schema import Program
 from pql_platform.program.signals import CATEGORIES, Signal
@@ -127,14 +129,14 @@ def tell(
             category: Decimal(program.weights.get(category, 0)) for category in CATEGORIES
         },
         signals=tuple(
-            _signal_fact(signals[row["signal"]], row, lead.crossed_at)
+            _signal_fact(signals[row["signal"]], row, lead)
             for row in reasons.to_dict("records")
             if row["signal"] in signals
         ),
-        compounds=tuple(
-            (row["signal"], _points(row["points"]))
+        other_reasons=tuple(
+            _other_reason(program, row)
             for row in reasons.to_dict("records")
-            if row["category"] == "compound"
+            if row["signal"] not in signals
         ),
         tier=lead.tier.tier,
         tier_reason=lead.tier.reason,
@@ -151,8 +153,9 @@ def tell(
     )
 
 
-def _signal_fact(signal: Signal, row: Mapping[str, Any], now: datetime) -> SignalFact:
-    first_at, last_at = _moment(row["first_at"]), _moment(row["last_at"])
+def _signal_fact(signal: Signal, row: Mapping[str, Any], lead: Lead) -> SignalFact:
+    first_at = _moment(row["first_at"])
+    actor = "" if lead.level == "user" else TEAM if signal.counts_team else PERSON
     return SignalFact(
         name=signal.name,
         category=signal.category,
@@ -164,10 +167,24 @@ def _signal_fact(signal: Signal, row: Mapping[str, Any], now: datetime) -> Signa
         max_points=_points(row["max_points"]),
         speakable=signal.speakable,
         first_time=bool(row["occurrences_ever"] == 1)
-        and now - first_at < timedelta(days=signal.window_days),
+        and lead.crossed_at - first_at < timedelta(days=signal.window_days),
         occurrences_ever=int(row["occurrences_ever"]),
-        last_at=last_at,
+        last_at=_moment(row["last_at"]) if actor != PERSON else None,
+        actor=actor,
+        user_id=_text(row["user_id"]),
+        person=_text(row["person"]),
+        last_on=_moment(row["last_on"]).date() if actor == PERSON else None,
+        counts=signal.measure == "count",
     )
+
+
+def _other_reason(program: Program, row: Mapping[str, Any]) -> OtherReason:
+    value = None
+    if row["category"] == SPREAD:
+        value = Decimal(int(row["value"]))
+    elif row["signal"] == SINGLE_USER_CAP:
+        value = program.account_rule.single_user_cap
+    return OtherReason(row["signal"], row["category"], _points(row["points"]), value)
 
 
 def _contact(lead: Lead, facts: Facts) -> Contact | None:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pql_platform.errors import PqlError
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """Every revision, oldest first, so that a start need not import Alembic to know the newest."""
 
 # Not Alembic's own name: Dagster's storage may share a Postgres database, and it uses that one.

@@ -64,6 +64,7 @@ model_versions = Table(
     Column("created_by", String(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("parent", String(200), ForeignKey("model_versions.id")),
+    Column("program_text", Text),
     UniqueConstraint("program", "number"),
 )
 
@@ -71,6 +72,17 @@ live_versions = Table(
     "live_versions",
     metadata,
     Column("program", String(150), primary_key=True),
+    Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("promoted_by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    _row_number(),
+    Column("program", String(150), nullable=False, index=True),
     Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
     Column("since", UtcDateTime, nullable=False),
     Column("promoted_by", String(200), nullable=False),

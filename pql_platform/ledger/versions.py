@@ -1,7 +1,8 @@
-"""The model versions of a program, and which one is live.
+"""The model versions of a program, which one is live, and which one was at any time.
 
 A version is written once and never changed; what is live changes by compare-and-set, with who and
-why. How a version is found belongs to calibration, and what it scores to the warehouse.
+why, and each such promotion is kept. How a version is found belongs to calibration, what it scores
+to the warehouse, and what its program says to `qualify`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from pql_platform.errors import PqlError
 from pql_platform.ledger.insertion import insert_once
-from pql_platform.ledger.tables import live_versions, model_versions
+from pql_platform.ledger.tables import live_versions, model_versions, promotions
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class NewVersion:
         created_by: The person or job that made it.
         reason: Why, in words.
         parent: Id of the version it came from.
+        program_text: The program it was made with, as JSON; None in versions of older releases.
     """
 
     program: str
@@ -48,6 +50,7 @@ class NewVersion:
     population: int | None = None
     qualified_share: Decimal | None = None
     parent: str | None = None
+    program_text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,7 @@ def promote(
             field="version",
             hint="Compare with what is live now and promote again",
         )
+    conn.execute(insert(promotions).values(program=program, **values))
 
 
 def live_version(conn: Connection, program: str) -> LiveVersion | None:
@@ -160,6 +164,32 @@ def live_version(conn: Connection, program: str) -> LiveVersion | None:
     if row is None:
         return None
     return LiveVersion(_version(row), row.since, row.promoted_by, row.why)
+
+
+def version_at(conn: Connection, program: str, moment: datetime) -> ModelVersion | None:
+    """The version that decided at a moment: the last one promoted by then.
+
+    Before the first promotion it is the first version, which is what would have decided; None for a
+    program without any.
+    """
+    promoted = (
+        select(model_versions)
+        .join(promotions, promotions.c.version_id == model_versions.c.id)
+        .where(promotions.c.program == program)
+        .limit(1)
+    )
+    by_then = promoted.where(promotions.c.since <= moment).order_by(
+        promotions.c.since.desc(), promotions.c.id.desc()
+    )
+    first = promoted.order_by(promotions.c.since, promotions.c.id)
+    row = conn.execute(by_then).first() or conn.execute(first).first()
+    return None if row is None else _version(row)
+
+
+def versioned_programs(conn: Connection) -> list[str]:
+    """Names of all programs that ever had a live version, in order."""
+    query = select(promotions.c.program).distinct().order_by(promotions.c.program)
+    return list(conn.execute(query).scalars())
 
 
 def _version(row: Row[tuple[object, ...]]) -> ModelVersion:

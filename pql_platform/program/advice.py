@@ -14,7 +14,7 @@ from itertools import pairwise
 from pql_platform.program.lists import BUILTIN, WELL_KNOWN, is_defined
 from pql_platform.program.schema import Program
 from pql_platform.program.signals import Signal
-from pql_platform.program.suggest import closest
+from pql_platform.program.suggest import closest, odd_letters
 
 MOST_SIGNALS = 5
 """Items 50 and 51 of the requirements: twelve inputs are no better than five."""
@@ -27,6 +27,9 @@ LONGEST_WAIT = timedelta(days=3)
 
 REGIONS = ("AMER", "EMEA", "APAC")
 """Regions that are derived from an account's country; others must be sent as a trait."""
+
+_TRUTHS = {"yes": "true", "no": "false", "on": "true", "off": "false"}
+"""What YAML 1.1 took for true and false, and 1.2 takes for text."""
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOGIN_WORDS = {"login", "logon", "signin"}
@@ -65,6 +68,7 @@ def _is_login(event: str) -> bool:
 
 
 def _categories(program: Program) -> Iterator[str]:
+    most = program.max_points
     used = [category for category, signals in program.signals_by_category.items() if signals]
     if len(used) == 1:
         yield f"only {used[0]} is used: no single category is enough to tell who will buy"
@@ -73,8 +77,9 @@ def _categories(program: Program) -> Iterator[str]:
         if weight and not signals:
             yield f"{category} has weight {weight:f} but no signal: nobody can earn these points"
         for signal in signals:
-            if not program.max_points[signal.name]:
-                yield f"{signal.name} earns no points: {category} has weight {weight:f}"
+            if not most[signal.name]:
+                shared = f" for {len(signals)} signals" if weight else ""
+                yield f"{signal.name} earns no points: {category} has weight {weight:f}{shared}"
 
 
 def _compounds(program: Program) -> Iterator[str]:
@@ -113,14 +118,49 @@ def _volume(program: Program) -> Iterator[str]:
 
 
 def _tiers(program: Program) -> Iterator[str]:
-    highest = sum(
-        (program.max_points[signal.name] for signal in program.signals), Decimal(0)
-    ) + sum((compound.points for compound in program.reachable_compounds), Decimal(0))
+    highest = sum(program.max_points.values(), program.account_rule.spread_points)
+    highest += sum((compound.points for compound in program.reachable_compounds), Decimal(0))
     for tier in program.tiers:
         if tier.when is not None and tier.when.score_at_least > highest:
             yield f"tier {tier.tier} is never reached: the highest possible score is {highest:f}"
         if tier.contact_within is not None and tier.contact_within > LONGEST_WAIT:
             yield f"tier {tier.tier} waits more than {LONGEST_WAIT.days} days: intent fades sooner"
+
+
+def _account_rule(program: Program) -> Iterator[str]:
+    cap, enter = program.account_rule.single_user_cap, program.threshold.enter
+    if isinstance(enter, Decimal) and cap < enter:
+        yield (
+            f"single_user_cap {cap:f} is below the threshold of {enter:f}: an account with one "
+            "engaged user never qualifies, however busy that user is"
+        )
+
+
+def _profile(program: Program) -> Iterator[str]:
+    if program.profile != "any" and program.motion == "expansion":
+        yield (
+            f"profile {program.profile} of an expansion program: only accounts that pay and are "
+            "still on such a plan are scored, which is hardly anybody"
+        )
+
+
+def _where(program: Program) -> Iterator[str]:
+    for signal in program.signals:
+        for path, wanted in signal.where.items():
+            for value in wanted if isinstance(wanted, tuple) else (wanted,):
+                if isinstance(value, str) and value.lower() in _TRUTHS:
+                    yield (
+                        f"{signal.name} wants {path} to be the text {value}: write "
+                        f"{_TRUTHS[value.lower()]} if what the events carry is true or false"
+                    )
+
+
+def _letters(program: Program) -> Iterator[str]:
+    sections = (*program.signals, *([program.aha] if program.aha else []))
+    named = [event for section in sections for event in section.events]
+    for event in dict.fromkeys((program.conversion.event, *named, *program.core_events)):
+        if odd := odd_letters(event):
+            yield f"the event {event} has letters that only look alike{odd}: is it what is sent?"
 
 
 def _routing(program: Program) -> Iterator[str]:
@@ -146,6 +186,10 @@ _RULES: tuple[Callable[[Program], Iterator[str]], ...] = (
     _lists,
     _volume,
     _tiers,
+    _account_rule,
+    _profile,
+    _where,
+    _letters,
     _routing,
     _rollout,
 )

@@ -13,22 +13,30 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from pql_platform.program.fields import FieldError, plain
+from pql_platform.program.fields import FieldError, plain, printable
 from pql_platform.program.suggest import did_you_mean
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in", "not in"]
 Value = Decimal | str | tuple[Decimal, ...] | tuple[str, ...]
 
 NUMBER_FIELDS = ("employees", "users", "days_since_signup")
-TEXT_FIELDS = ("email_domain", "plan", "industry", "country", "title")
+TEXT_FIELDS = ("email_domain", "plan", "industry", "country", "funding", "title")
 FIELDS = NUMBER_FIELDS + TEXT_FIELDS
 LIST_FIELD = "email_domain"
 """The one field that can be held against a named list: lists hold e-mail domains."""
 
+LONGEST_CONDITION = 10_000
+"""Characters: enough for a list of all countries."""
+
+LONGEST_TEXT = 200
+
 _SHAPE = re.compile(r"([A-Za-z_]\w*)\s*(==|!=|<=|>=|<|>|=|not\s+in\b|in\b)\s*(.*)", re.DOTALL)
 _LEADING_OPERATOR = re.compile(r"(==|!=|<=|>=|<|>|=|not\s+in\s*[\[@]|in\s*[\[@])")
 _PLAIN = re.compile(r"[\w.+/&-][\w.+/& -]*")
-_ITEM = re.compile(r"\s*(\"[^\"]*\"|'[^']*'|[^,]+)")
+_ITEM = re.compile(r"\s*(\"[^\"]*\"|'[^']*'|[^,\"']+)(?:,|$)")
+_MISPLACED = re.compile(r"[@\[~!*%]")
+"""Beginnings of a value that look like an operator or a list, and would be compared as text."""
+
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,6})?", re.ASCII)
 _JOINED = re.compile(r"\s(and|or)\s")
 _COMPARE: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
@@ -100,15 +108,14 @@ def parse_condition(text: object) -> Condition:
     Raises:
         FieldError: It is no condition of this language; the hint says what to write.
     """
+    shape = "Write a field, a comparison and a value: users == 1"
     if not isinstance(text, str):
-        raise FieldError(
-            f"{text!r} is not a condition", "Write a field, a comparison and a value: users == 1"
-        )
-    match = _SHAPE.fullmatch(text.strip())
+        raise FieldError(f"{text!r} is not a condition", shape)
+    if len(text) > LONGEST_CONDITION:
+        raise FieldError(f"is longer than {LONGEST_CONDITION:,} characters", "Use a list: in @name")
+    match = _SHAPE.fullmatch(printable(text).strip())
     if match is None:
-        raise FieldError(
-            f"`{text}` is not a condition", "Write a field, a comparison and a value: users == 1"
-        )
+        raise FieldError(f"`{text}` is not a condition", shape)
     field, written_op, rest = match.groups()
     _known(field)
     if written_op == "=":
@@ -127,13 +134,21 @@ def parse_requirement(field: str, written: object) -> Condition:
     if isinstance(written, Condition):
         return written
     if isinstance(written, list | tuple):
-        return _membership(field, "in", [str(item) for item in written])
-    if isinstance(written, bool) or not isinstance(written, str | int | float | Decimal):
-        raise FieldError(f"{written!r} is not a condition", 'Write one such as ">= 50"')
-    text = str(written).strip()
+        return _membership(field, "in", [_scalar_text(item) for item in written])
+    text = _scalar_text(written)
     if _LEADING_OPERATOR.match(text):
         return parse_condition(f"{field} {text}")
+    if _MISPLACED.match(text):
+        raise FieldError(
+            f"{text!r} is not a condition", "Write == VALUE, in [one, two] or in @list, in quotes"
+        )
     return Condition(field, "==", _single(field, text))
+
+
+def _scalar_text(written: object) -> str:
+    if isinstance(written, bool) or not isinstance(written, str | int | float | Decimal):
+        raise FieldError(f"{written!r} is not a condition", 'Write one such as ">= 50"')
+    return str(written).strip()
 
 
 def _known(field: str) -> None:
@@ -149,7 +164,7 @@ def _comparison(field: str, op: Operator, rest: str) -> Condition:
             raise FieldError(
                 f"`{field} {op} {rest}` needs a list", f"Write: {field} {op} [one, two]"
             )
-        return _membership(field, op, [_unquoted(item) for item in _ITEM.findall(rest[1:-1])])
+        return _membership(field, op, [_unquoted(item) for item in _items(rest[1:-1].strip())])
     value = _single(field, _unquoted(rest))
     if isinstance(value, str) and op in _COMPARE:
         raise FieldError(f"`{field}` is text and has no order", "Compare it with == or in")
@@ -164,6 +179,19 @@ def _list_membership(field: str, op: Operator, name: str) -> Condition:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise FieldError(f"`@{name}` is not the name of a list", "Write it like @education")
     return Condition(field, op, list_name=name)
+
+
+def _items(listed: str) -> list[str]:
+    """The entries between the brackets, quoted as they stand; a last comma is allowed."""
+    items: list[str] = []
+    end = 0
+    while end < len(listed):
+        match = _ITEM.match(listed, end)
+        if match is None or not match[1].strip():
+            raise FieldError(f"`[{listed}]` is not a list", "Write: in [one, 'two, three']")
+        items.append(match[1])
+        end = match.end()
+    return items
 
 
 def _membership(field: str, op: Operator, items: list[str]) -> Condition:
@@ -195,9 +223,13 @@ def _single(field: str, text: str) -> Decimal | str:
     if field in TEXT_FIELDS:
         if '"' in text and "'" in text:
             raise FieldError(f"`{text}` holds both kinds of quotes", "Leave one kind out")
-        return text.lower()
+        if len(text) > LONGEST_TEXT:
+            raise FieldError(f"`{field}` is compared with {len(text):,} characters", "Shorten it")
+        return printable(text).lower()
     if not _NUMBER.fullmatch(text):
         raise FieldError(f"`{field}` is a number, not {text!r}", f"Write: {field} >= 50")
+    if text.startswith("-"):
+        raise FieldError(f"`{field}` is never negative", f"Write: {field} >= 0")
     return plain(Decimal(text))
 
 

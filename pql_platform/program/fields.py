@@ -1,4 +1,4 @@
-"""The typed values of the program file: numbers, durations, event names, templates, properties.
+"""The typed values of the program file: numbers, durations, event names, properties, domains.
 
 Each type refuses what it must and says what to write; the sections made of them are in `schema`.
 Nothing here knows how a value is used.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from string import Formatter
 from typing import Annotated, Any
 
 from pydantic import (
@@ -24,32 +23,52 @@ from pydantic import (
 )
 
 from pql_platform.domain.points import is_quarter
+from pql_platform.program.suggest import shown
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
-PROPERTY = r"^[A-Za-z0-9_$][A-Za-z0-9_$ -]*(\.[A-Za-z0-9_$][A-Za-z0-9_$ -]*)*$"
+_STEP = r"[A-Za-z0-9_$]([A-Za-z0-9_$ -]*[A-Za-z0-9_$-])?"
+PROPERTY = rf"^{_STEP}(\.{_STEP})*$"
 LEVEL_OR_TIER = r"^(user|account|tier[1-9])$"
 DURATION = r"^[1-9][0-9]{0,3}(m|h|d)$"
 DOMAIN = r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*$|^@[a-z][a-z0-9_]*$"
 
-PATTERN_MEANING: Mapping[str, str] = {
-    LEVEL_OR_TIER: "be user, account or a tier such as tier3",
-    NAME: "start with a lower-case letter and hold only a-z, 0-9 and _ (at most 63)",
-    PROPERTY: "be a property name, with dots for nested ones: plan.name",
+PATTERN_MEANING: Mapping[str, tuple[str, str]] = {
+    LEVEL_OR_TIER: ("be user, account or a tier such as tier3", "tier3"),
+    NAME: (
+        "start with a lower-case letter and hold only a-z, 0-9 and _ (at most 63)",
+        "it like team_projects",
+    ),
+    PROPERTY: ("be a property name, with dots for nested ones: plan.name", "it like plan.name"),
 }
+"""What each pattern asks for, and an example."""
 
-SAYS_PLACEHOLDERS = ("value", "window_days", "threshold")
-LINK_PLACEHOLDERS = ("account_id", "user_id")
+
+LONGEST_PATH = 200
 
 LARGEST_NUMBER = 10**12
+SMALLEST_NUMBER = Decimal("0.000001")
+"""Sums of a property have six decimals: a number nearer to zero could be told from it nowhere."""
+
+EXACT_FLOAT = 2**53
+"""Up to here every whole number is a double of its own."""
+
+LONGEST_DOMAIN = 253
+"""Characters of a domain name (RFC 1035, section 2.3.4, without the two of its encoding)."""
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class FieldError(ValueError):
-    """A value that a type refuses, with what to write instead."""
+    """A value that a type refuses, with what to write instead.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    Attributes:
+        hint: What to write.
+        inside: The key below the value's own place, where a type reads several at once.
+    """
+
+    def __init__(self, message: str, hint: str = "", inside: str | None = None) -> None:
         self.hint = hint
+        self.inside = inside
         super().__init__(message)
 
 
@@ -60,7 +79,9 @@ def duration(text: str) -> timedelta:
         FieldError: It is not written that way.
     """
     if not isinstance(text, str) or not re.fullmatch(DURATION, text):
-        raise FieldError(f"{text!r} is not a duration", "Write minutes, hours or days: 90m, 2h, 3d")
+        raise FieldError(
+            f"{shown(text)} is not a duration", "Write minutes, hours or days: 90m, 2h, 3d"
+        )
     return int(text[:-1]) * _UNITS[text[-1]]
 
 
@@ -84,13 +105,15 @@ def as_number(written: object) -> Decimal:
     """Take a number as YAML gives it.
 
     Raises:
-        FieldError: It is text, true or false, not finite, or beyond any sensible size.
+        FieldError: It is text, true or false, not finite, or of no sensible size.
     """
     if isinstance(written, bool) or not isinstance(written, int | float | Decimal):
-        raise FieldError(f"{written!r} is not a number", "Write it without quotes: 3 or 0.5")
+        raise FieldError(f"{shown(written)} is not a number", "Write it without quotes: 3 or 0.5")
     number = Decimal(str(written))
     if not number.is_finite() or abs(number) > LARGEST_NUMBER:
         raise FieldError(f"{written} is out of range", f"Write at most {LARGEST_NUMBER:,}")
+    if 0 < abs(number) < SMALLEST_NUMBER:
+        raise FieldError(f"{written} is out of range", f"Write at least {SMALLEST_NUMBER}, or 0")
     return plain(number)
 
 
@@ -98,10 +121,22 @@ def _as_json_number(number: Decimal) -> int | float:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _in_quarters(points: Decimal) -> Decimal:
+def in_quarters(points: Decimal) -> Decimal:
+    """The same points, when they are whole quarters.
+
+    Raises:
+        FieldError: They are not.
+    """
     if not is_quarter(points):
         raise FieldError(f"{points} is no multiple of 0.25", "Points come in quarters: 2.25, 2.5")
     return points
+
+
+def _as_day(written: object) -> object:
+    # Numbers are days since 1970 to pydantic, which nobody means.
+    if isinstance(written, str | date) and not isinstance(written, datetime):
+        return written
+    raise FieldError(f"{shown(str(written))} is not a day", "Write 2026-09-15")
 
 
 def _as_duration(written: object) -> timedelta:
@@ -110,7 +145,7 @@ def _as_duration(written: object) -> timedelta:
 
 def _as_line(text: str) -> str:
     if text != text.strip() or not text.isprintable():
-        raise FieldError(f"{text!r} has blanks around it or control characters", "Remove them")
+        raise FieldError(f"{shown(text)} has blanks around it or control characters", "Remove them")
     return text
 
 
@@ -120,44 +155,66 @@ def _as_event(name: str) -> str:
     return name
 
 
-def _placeholders(template: str, allowed: tuple[str, ...]) -> None:
-    known = ", ".join(f"{{{name}}}" for name in allowed)
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError as error:
-        raise FieldError(f"{template!r}: {error}", f"Placeholders are {known}") from error
-    for _, name, form, conversion in parts:
-        if name is not None and (name not in allowed or form or conversion):
-            raise FieldError(f"unknown placeholder in {template!r}", f"Placeholders are {known}")
+def printable(text: str) -> str:
+    """The same text, when a person can see all of it.
+
+    Raises:
+        FieldError: It holds control characters, invisible ones, or half a character.
+    """
+    if not text.isprintable():
+        raise FieldError(f"{shown(text)} holds invisible characters", "Remove them")
+    return text
 
 
-def _as_says(template: str) -> str:
-    _placeholders(template, SAYS_PLACEHOLDERS)
-    return template
+def _as_property(path: str) -> str:
+    if "$" in path.split("."):
+        raise FieldError(
+            f"{shown(path)} begins like a JSON path", "Write only the names: plan.name"
+        )
+    return path
 
 
-def _as_link(template: str) -> str:
-    if not re.fullmatch(r"https://[^\s/{}<>\"|]+(/[^\s<>\"|]*)?", template):
-        raise FieldError(f"{template!r} is not an https address", "Write https://...")
-    _placeholders(template, LINK_PLACEHOLDERS)
-    return template
+def as_property_path(text: str) -> str:
+    """Take the path of a property, such as `plan.name`.
+
+    Raises:
+        FieldError: It is none.
+    """
+    if len(text) > LONGEST_PATH or not re.fullmatch(PROPERTY, text):
+        meaning, example = PATTERN_MEANING[PROPERTY]
+        raise FieldError(f"{shown(text)} should {meaning}", f"Write {example}")
+    return _as_property(text)
 
 
 def _as_property_value(written: Any) -> Any:
-    values = written if isinstance(written, list | tuple) else [written]
-    if not values:
-        raise FieldError("is an empty list", "Name at least one value")
-    for value in values:
-        if not isinstance(value, bool | int | float | str):
-            raise FieldError(f"{value!r} is no text, number or true/false", "Put it in quotes")
-    return tuple(values) if isinstance(written, list | tuple) else written
+    if isinstance(written, list | tuple):
+        if not written:
+            raise FieldError("is an empty list", "Name at least one value")
+        return tuple(_as_scalar(value) for value in written)
+    if isinstance(written, Mapping):
+        path = f"NAME.{next(iter(written), 'INNER')}"
+        raise FieldError("is a mapping", f"Reach into it with a dot: {{{path}: VALUE}}")
+    return _as_scalar(written)
+
+
+def _as_scalar(value: Any) -> str | int | float | bool:
+    if isinstance(value, str):
+        return printable(value)
+    if not isinstance(value, bool | int | float):
+        raise FieldError(f"{shown(value)} is no text, number or true/false", "Put it in quotes")
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    # 1.0 in the file is the 1 that an event carries.
+    if abs(value) > EXACT_FLOAT:
+        raise FieldError(f"{value} is no exact number", "Write all its digits, or quote it")
+    return int(value)
 
 
 def _as_domain(written: str) -> str:
     domain = written.strip().lower().removeprefix("www.")
-    if not re.fullmatch(DOMAIN, domain):
+    if len(domain) > LONGEST_DOMAIN or not re.fullmatch(DOMAIN, domain):
         raise FieldError(
-            f"{written!r} is not an e-mail domain",
+            f"{shown(written)} is not an e-mail domain",
             "Write example.com, *.example.com for its sub-domains, or @education",
         )
     return domain
@@ -171,14 +228,19 @@ Number = Annotated[
 """A decimal number, exact; text and true/false are refused."""
 
 Positive = Annotated[Number, Field(gt=0)]
-Points = Annotated[Number, AfterValidator(_in_quarters)]
+Points = Annotated[Number, AfterValidator(in_quarters)]
 """Points of a score, in quarters."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_as_line)]
 """One line of text."""
 
+MOST_PARTS = 400
+"""Entries of one section: 100 points have 400 quarters, so one signal more could earn nothing."""
+
 WindowDays = Annotated[int, Field(strict=True, ge=1, le=365)]
+"""A year at most: `growth` reads two windows, and what was done two years ago was another product.
+"""
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 
 Duration = Annotated[
@@ -189,12 +251,16 @@ Duration = Annotated[
 ]
 """A length of time, written `90m`, `2h` or `3d`."""
 
+Day = Annotated[date, BeforeValidator(_as_day)]
+
 Event = Annotated[Line, AfterValidator(_as_event)]
 """An event exactly as the product sends it; a page view is `page:Name`."""
 
-Says = Annotated[Line, AfterValidator(_as_says)]
-Link = Annotated[Line, AfterValidator(_as_link)]
-PropertyPath = Annotated[str, StringConstraints(max_length=200, pattern=PROPERTY)]
+PropertyPath = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_PATH, pattern=PROPERTY),
+    AfterValidator(_as_property),
+]
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
 PropertyValue = Annotated[

@@ -10,14 +10,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
-from pql_platform.domain.points import CAP, FLOOR
+from pql_platform.domain.points import CAP, FLOOR, SINGLE_USER_CAP, TEAM_SPREAD
 from pql_platform.program.conditions import Condition
 from pql_platform.program.handover import HANDOVER_RULES
 from pql_platform.program.lists import BUILTIN, WELL_KNOWN
 from pql_platform.program.schema import Program
-from pql_platform.program.signals import ACTIVITY_MEASURES, DAY_MEASURES, NamesEvents, Signal
+from pql_platform.program.signals import (
+    ACTIVITY_MEASURES,
+    DAY_MEASURES,
+    TEAM_MEASURES,
+    NamesEvents,
+    Signal,
+)
 from pql_platform.program.source import Loc, Refusal
 from pql_platform.program.suggest import closest, did_you_mean
+
+_OWN_NAMES = (CAP, FLOOR, SINGLE_USER_CAP, TEAM_SPREAD)
 
 
 def refusals(program: Program) -> tuple[Refusal, ...]:
@@ -37,8 +45,9 @@ def _names(program: Program) -> Iterator[Refusal]:
     for section in ("signals", "compounds", "negative"):
         for position, entry in enumerate(getattr(program, section)):
             loc = (section, position, "name")
-            if entry.name in (CAP, FLOOR):
-                yield Refusal(loc, f"`{entry.name}` is the name of a limit", "Choose another name")
+            if entry.name in _OWN_NAMES:
+                message = f"`{entry.name}` names a limit or the spread of a score itself"
+                yield Refusal(loc, message, "Choose another name")
             if entry.name in places:
                 first = f"{places[entry.name][0]}[{places[entry.name][1]}]"
                 yield Refusal(loc, f"`{entry.name}` is already {first}", "Names must be unique")
@@ -80,6 +89,30 @@ def _any_activity(program: Program, signal: Signal, loc: Loc) -> Iterator[Refusa
             loc,
             "counts meaningful activity, but the program names no event that is meaningful",
             "Add core_events: or event:",
+        )
+
+
+def _account_values(program: Program) -> Iterator[Refusal]:
+    for position, signal in enumerate(program.signals):
+        if signal.measure in TEAM_MEASURES and not signal.counts_team:
+            yield Refusal(
+                ("signals", position, "account_value"),
+                f"`{signal.measure}` is a value of the whole account: no single user has one",
+                "Remove account_value, or write team",
+            )
+
+
+def _plans(program: Program) -> Iterator[Refusal]:
+    both = [plan for plan in program.plans.trial if plan in program.plans.freemium]
+    if both:
+        freemium = ", ".join(program.plans.freemium)
+        message = f"`{both[0]}` is among the freemium plans too"
+        yield Refusal(("plans", "trial"), message, f"Keep it in one: freemium is [{freemium}]")
+    if program.profile != "any" and not getattr(program.plans, program.profile):
+        yield Refusal(
+            ("plans", program.profile),
+            f"names no plan, so the program of profile {program.profile} would score nobody",
+            "Name the plans as the product sends them",
         )
 
 
@@ -156,6 +189,8 @@ def _repeats(program: Program) -> Iterator[Refusal]:
     listed: Mapping[Loc, tuple[str, ...]] = {
         ("accounts", "from"): program.accounts.from_,
         ("fit", "exclude"): program.fit.exclude,
+        ("plans", "trial"): program.plans.trial,
+        ("plans", "freemium"): program.plans.freemium,
     }
     for loc, values in listed.items():
         if len(set(values)) < len(values):
@@ -166,6 +201,8 @@ _RULES: tuple[Callable[[Program], Iterator[Refusal]], ...] = (
     _weights,
     _names,
     _events,
+    _account_values,
+    _plans,
     _thresholds,
     _compounds,
     _lists,

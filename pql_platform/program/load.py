@@ -1,47 +1,27 @@
 """Program files into memory: read, validate, refuse with the line, warn.
 
-The only way from a file to a `Program`. What is refused is said by the models and by `lint`; this
-module gives each refusal its file, line and suggestion.
+The only way from a file to a `Program`. What is refused is said by the models (in the words of
+`shape`) and by `lint`. Whether the properties it names occur in the data is `properties`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from pql_platform.errors import PqlError
 from pql_platform.program.advice import advice
-from pql_platform.program.fields import NAME, PATTERN_MEANING, FieldError
-from pql_platform.program.json_schema import keys_at
 from pql_platform.program.lint import refusals
 from pql_platform.program.schema import Program
+from pql_platform.program.shape import refused_by_shape
 from pql_platform.program.signals import NamesEvents
-from pql_platform.program.source import Loc, Source, field_name, read_source
-from pql_platform.program.suggest import closest, did_you_mean
-
-_KEY = "[key]"
-_HINTS = {
-    "top_share": "It is a share: 0.12 means 12 %",
-    "sample": "It is a share: 0.1 means 10 %",
-}
-_KINDS = {
-    "model_type": "should be a mapping of keys",
-    "mapping_type": "should be a mapping of keys",
-    "dict_type": "should be a mapping of keys",
-    "tuple_type": "should be a list",
-    "string_type": "should be text; put it in quotes",
-    "bool_type": "should be true or false",
-    "int_type": "should be a whole number",
-}
+from pql_platform.program.source import Loc, Source, read_source
+from pql_platform.program.suggest import closest, did_you_mean, odd_letters
 
 
 @dataclass(frozen=True)
@@ -108,7 +88,7 @@ def load_program(path: Path) -> LoadedProgram:
     try:
         program = Program.model_validate(source.data)
     except ValidationError as error:
-        raise _first(source, error.errors()) from error
+        raise refused_by_shape(source, error.errors()) from error
     found = [source.refuse(r.loc, r.message, r.hint) for r in refusals(program)]
     if found:
         raise min(found, key=lambda problem: problem.line or 0)
@@ -139,7 +119,8 @@ def check_events_occur(programs: Sequence[LoadedProgram], known_events: Collecti
         for loc, event in _named_events(loaded.program):
             if event not in known_events:
                 hint = did_you_mean(event, known) or "No events are loaded: run pql ingest first"
-                raise loaded.source.refuse(loc, f"event `{event}` never occurs in the data", hint)
+                message = f"event `{event}` never occurs in the data{odd_letters(event)}"
+                raise loaded.source.refuse(loc, message, hint)
 
 
 def _named_events(program: Program) -> Iterator[tuple[Loc, str]]:
@@ -167,7 +148,18 @@ def _files(path: Path) -> list[Path]:
             hint=f"Did you mean `{meant}`?" if meant else "Set PQL_PROGRAMS to a file or a folder",
             file=path,
         )
-    files = [f for f in sorted(path.glob("*.yaml")) if f.is_file() and not f.name.startswith(".")]
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise PqlError(
+            f"cannot be read ({error.strerror})", hint="Name a program file or a folder", file=path
+        ) from error
+    files = [file for file in entries if file.is_file() and not file.name.startswith(".")]
+    for file in files:
+        if file.suffix != ".yaml" and file.suffix.lower() in (".yaml", ".yml"):
+            hint = f"Rename it to {file.with_suffix('.yaml').name}"
+            raise PqlError("is no *.yaml file and would be left out", hint=hint, file=file)
+    files = [file for file in files if file.suffix == ".yaml"]
     if not files:
         raise PqlError(
             "the folder holds no *.yaml program file",
@@ -175,52 +167,6 @@ def _files(path: Path) -> list[Path]:
             file=path,
         )
     return files
-
-
-def _first(source: Source, details: Sequence[ErrorDetails]) -> PqlError:
-    """The error to report; a misspelt key comes before the missing one that it explains."""
-    unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
-    found = [_explain(source, detail) for detail in unknown or details]
-    return min(found, key=lambda problem: problem.line or 0)
-
-
-def _explain(source: Source, detail: ErrorDetails) -> PqlError:
-    """A validation error in the words of the file."""
-    loc = detail["loc"]
-    if loc and loc[-1] == _KEY:
-        loc = loc[:-1]
-    message, hint = _said(loc, detail)
-    return source.refuse(loc, message, hint)
-
-
-def _said(loc: Loc, detail: ErrorDetails) -> tuple[str, str]:
-    kind, written, context = detail["type"], detail["input"], detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        return "unknown key", did_you_mean(str(loc[-1]), keys_at(loc[:-1]))
-    if kind == "missing":
-        return "is missing", f"Add `{loc[-1]}:` to {field_name(loc[:-1]) or 'the file'}"
-    if kind == "literal_error":
-        known = re.findall(r"'([^']*)'", str(context["expected"]))
-        return f"{written!r} is not one of {', '.join(known)}", did_you_mean(str(written), known)
-    refused = context.get("error")
-    if isinstance(refused, FieldError):
-        return str(refused), refused.hint
-    hint = _HINTS.get(str(loc[-1]), "") if loc else ""
-    if kind == "string_pattern_mismatch":
-        meaning = PATTERN_MEANING.get(context["pattern"], f"match {context['pattern']}")
-        return f"{written!r} should {meaning}", hint or _renamed(written, context["pattern"])
-    said = _KINDS.get(kind) or detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{said}{_found(written)}", hint
-
-
-def _renamed(written: Any, pattern: str) -> str:
-    name = re.sub(r"\W+", "_", str(written).lower(), flags=re.ASCII).strip("_")
-    return f"Write {name}" if pattern == NAME and re.fullmatch(NAME, name) else ""
-
-
-def _found(written: Any) -> str:
-    shown = str(written) if isinstance(written, Decimal) else repr(written)
-    return "" if isinstance(written, dict | list | None) else f" (found {shown})"
 
 
 def _listed(values: Sequence[str]) -> str:

@@ -16,12 +16,13 @@ from pql_platform.domain.points import allocate
 from pql_platform.program.conditions import Condition, parse_requirement
 from pql_platform.program.fields import (
     LEVEL_OR_TIER,
+    MOST_PARTS,
     DomainEntry,
     Event,
     Line,
     Name,
+    Number,
     Points,
-    Positive,
 )
 from pql_platform.program.sections import (
     AccountRule,
@@ -30,6 +31,7 @@ from pql_platform.program.sections import (
     Fit,
     Links,
     Owners,
+    Plans,
     Rollout,
     Route,
     Threshold,
@@ -58,6 +60,10 @@ DEFAULT_WEIGHTS: Mapping[Category, Decimal] = {
     "viral": Decimal(15),
 }
 """Item 41 of the requirements: representative, to be recalibrated on one's own data."""
+
+SHORTEST_HALF_LIFE = 0.25
+"""Days. Ages are whole days: at a quarter of a day yesterday is worth a sixteenth of today, and
+below it nothing but today would count."""
 
 SegmentRule = Condition | Literal["otherwise"]
 
@@ -94,29 +100,30 @@ class Program(Section):
     motion: Motion
     """new_business: accounts that do not pay yet; expansion: only those that do."""
     profile: Literal["trial", "freemium", "any"] = "any"
-    """Which unpaid accounts it scores."""
+    """Which unpaid accounts it scores, by their plan."""
+    plans: Plans = Plans()
     owners: Owners
     conversion: Conversion
     value_metric: Line
     """The core offering in the customer's words, such as `boards created`."""
     accounts: Accounts = Accounts()
     aha: Aha | None = None
-    signals: Annotated[tuple[Signal, ...], Field(min_length=1)]
+    signals: Annotated[tuple[Signal, ...], Field(min_length=1, max_length=MOST_PARTS)]
     """3 to 5 are enough."""
-    compounds: tuple[Compound, ...] = ()
+    compounds: Annotated[tuple[Compound, ...], Field(max_length=MOST_PARTS)] = ()
     weights: Mapping[Category, Annotated[Points, Field(ge=0, le=100)]] = Field(
         default_factory=lambda: dict(DEFAULT_WEIGHTS)
     )
     """Points per category; together 100."""
-    negative: tuple[Penalty, ...] = ()
+    negative: Annotated[tuple[Penalty, ...], Field(max_length=MOST_PARTS)] = ()
     fit: Fit = Fit()
     threshold: Threshold
     account_rule: AccountRule = AccountRule()
-    half_life_days: Annotated[Positive, Field(le=365)] = Decimal(7)
+    half_life_days: Annotated[Number, Field(ge=SHORTEST_HALF_LIFE, le=365)] = Decimal(7)
     """Days after which a behaviour not repeated is worth half its points."""
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     """From the most urgent down; the last one is `otherwise: true`."""
-    routing: Annotated[tuple[Route, ...], Field(min_length=1)]
+    routing: Annotated[tuple[Route, ...], Field(min_length=1, max_length=MOST_PARTS)]
     """The first route that fits wins; the last one is `otherwise: true`."""
     playbooks: Mapping[Annotated[str, Field(pattern=LEVEL_OR_TIER)], Line]
     """The next action per level, `user` and `account`, or per tier, `tier3`."""

@@ -7,26 +7,28 @@ The attribute texts are the descriptions of the published JSON Schema.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from pql_platform.program.conditions import Condition, parse_requirement
 from pql_platform.program.fields import (
     Count,
+    Day,
     Duration,
     Event,
     FieldError,
     Line,
-    Link,
     Name,
     Number,
+    Points,
     WindowDays,
     as_number,
+    in_quarters,
 )
 from pql_platform.program.signals import Section
+from pql_platform.program.templates import Link
 
 AccountSource = Literal["group", "email_domain"]
 Stage = Literal["shadow", "pilot", "live"]
@@ -36,7 +38,14 @@ AUTO = "auto"
 def _requirements(written: Any) -> dict[str, Condition]:
     if not isinstance(written, Mapping):
         raise FieldError("is not a mapping", 'Write {employees: ">= 50"}')
-    return {str(field): parse_requirement(str(field), text) for field, text in written.items()}
+    return {str(field): _requirement(str(field), text) for field, text in written.items()}
+
+
+def _requirement(field: str, written: Any) -> Condition:
+    try:
+        return parse_requirement(field, written)
+    except FieldError as error:
+        raise FieldError(str(error), error.hint, inside=field) from error
 
 
 def _as_enter(written: Any) -> Decimal | str:
@@ -47,12 +56,14 @@ def _as_enter(written: Any) -> Decimal | str:
     score = as_number(written)
     if not 0 <= score <= 100:
         raise FieldError(f"{written} is out of range", "Scores run from 0 to 100")
-    return score
+    return in_quarters(score)
 
 
 def _enter_json(score: Decimal | str) -> float | str:
     return float(score) if isinstance(score, Decimal) else score
 
+
+Plan = Annotated[Line, AfterValidator(str.lower)]
 
 Enter = Annotated[
     Decimal | Literal["auto"],
@@ -116,17 +127,32 @@ class Threshold(Section):
     """How many leads sales can answer in a day."""
     enter: Enter = AUTO  # type: ignore[assignment]
     """The score that qualifies: `auto` from top_share and capacity, or a number."""
-    leave_margin: Annotated[Number, Field(ge=0, le=100)] = Decimal(5)
+    leave_margin: Annotated[Points, Field(ge=0, le=100)] = Decimal(5)
     """A lead stops being one this far below the score it entered at."""
     cooldown_days: Annotated[int, Field(strict=True, ge=0, le=365)] = 14
     """Days before the same account can cross again."""
 
 
 class AccountRule(Section):
-    """When several users make an account a lead."""
+    """How the users of an account count together."""
 
     users_over_threshold: Count = 3
     """So many users over the threshold qualify their account."""
+    spread_users: Annotated[int, Field(strict=True, ge=2, le=1000)] = 5
+    """So many engaged users earn an account all spread_points; the first one earns none."""
+    spread_points: Annotated[Points, Field(ge=0, le=100)] = Decimal(10)
+    """Most points for the spread across the team; 0 switches them off."""
+    single_user_cap: Annotated[Points, Field(ge=0, le=100)] = Decimal(75)
+    """Highest score of an account with at most one engaged user; 100 switches it off."""
+
+
+class Plans(Section):
+    """What the product calls its unpaid plans, compared without regard to case."""
+
+    trial: tuple[Plan, ...] = ("trial",)
+    """Plans that are a trial: the whole product, for a time."""
+    freemium: tuple[Plan, ...] = ("free", "freemium")
+    """Plans that cost nothing for as long as one likes."""
 
 
 class TierWhen(Section):
@@ -181,7 +207,7 @@ class Rollout(Section):
     """shadow: nobody is alerted; pilot: a sample; live: every lead."""
     by: Line | None = None
     """Who decided."""
-    on: date | None = None
+    on: Day | None = None
     """When."""
     sample: Annotated[Number, Field(gt=0, le=1)] = Decimal("0.1")
     """Share of leads handed over in a pilot."""

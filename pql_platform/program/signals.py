@@ -6,10 +6,9 @@ business, and how points are earned is `pql_platform.domain.points`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,8 +18,10 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     WithJsonSchema,
+    model_validator,
 )
 
+from pql_platform.domain.grammar import fill
 from pql_platform.program.conditions import Condition, parse_condition
 from pql_platform.program.fields import (
     PROPERTY,
@@ -33,10 +34,11 @@ from pql_platform.program.fields import (
     Positive,
     PropertyPath,
     PropertyValue,
-    Says,
     WindowDays,
+    as_property_path,
 )
 from pql_platform.program.suggest import did_you_mean
+from pql_platform.program.templates import Says
 
 Category = Literal["usage_depth", "frequency", "feature_adoption", "viral"]
 CATEGORIES: tuple[Category, ...] = ("usage_depth", "frequency", "feature_adoption", "viral")
@@ -64,6 +66,11 @@ ACTIVITY_MEASURES = (
 """Measures that, without an event of their own, count every meaningful (core) activity."""
 
 DAY_MEASURES = ("distinct_days", "streak_days")
+
+TEAM_MEASURES = ("distinct_users", "growth")
+"""Measures of an account as a whole: no single user has such a value."""
+
+AccountValue = Literal["best_user", "team"]
 SUM = "sum:"
 
 
@@ -71,9 +78,10 @@ def _as_measure(written: str) -> str:
     if written in MEASURES:
         return written
     if written.startswith(SUM):
-        if re.fullmatch(PROPERTY, written.removeprefix(SUM)):
-            return written
-        raise FieldError(f"{written!r} names no property", "Write sum:amount")
+        if written == SUM:
+            raise FieldError(f"{written!r} names no property", "Write sum:amount")
+        as_property_path(written.removeprefix(SUM))
+        return written
     raise FieldError(
         f"{written!r} is not a measure", did_you_mean(written, (*MEASURES, "sum:PROPERTY"))
     )
@@ -139,6 +147,9 @@ class Signal(NamesEvents):
     """The last so many days, rolling."""
     threshold: Positive
     """The value that earns full points (for days_since_last: at most this)."""
+    account_value: AccountValue = "best_user"
+    """What counts for an account: best_user, the value of the user who took it furthest, or team,
+    that of everybody together. distinct_users and growth are always team."""
     says: Says
     """What a rep reads: plain words with {value}, {window_days}, {threshold}."""
     says_one: Says | None = None
@@ -146,10 +157,22 @@ class Signal(NamesEvents):
     speakable: Annotated[bool, Field(strict=True)] = False
     """May be mentioned to the customer in the first message."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_team(cls, written: Any) -> Any:
+        if isinstance(written, Mapping) and written.get("measure") in TEAM_MEASURES:
+            return {"account_value": "team", **written}
+        return written
+
     @property
     def lower_is_better(self) -> bool:
         """Whether a smaller value is the better one."""
         return self.measure == "days_since_last"
+
+    @property
+    def counts_team(self) -> bool:
+        """Whether an account's value is taken over everybody in it, not from its best user."""
+        return self.account_value == "team"
 
     @property
     def sum_property(self) -> str | None:
@@ -164,15 +187,12 @@ class Signal(NamesEvents):
     def spoken(self, value: Decimal | float) -> str:
         """The sentence for a measured value; whole numbers without decimals, others with one."""
         template = self.says_one if self.says_one and value == 1 else self.says
-        return template.format(
-            value=_spoken_number(value),
-            window_days=self.window_days,
-            threshold=_spoken_number(self.threshold),
-        )
-
-
-def _spoken_number(value: Decimal | float) -> str:
-    return f"{round(value, 1):.1f}".removesuffix(".0")
+        numbers = {
+            "value": Decimal(f"{value:.1f}"),
+            "window_days": Decimal(self.window_days),
+            "threshold": self.threshold,
+        }
+        return fill(template, numbers)
 
 
 class Compound(Section):

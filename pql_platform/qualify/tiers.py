@@ -70,13 +70,16 @@ def with_eligibility(frame: pd.DataFrame, program: Program) -> pd.DataFrame:
     """Add `in_population`, `eligible` and the `reason` against it.
 
     The population is what the threshold's share is taken of: everybody whom the motion is about
-    (unpaid for new business, paying for expansion) and who is on no exclusion list.
+    (unpaid for new business, paying for expansion), on a plan of the program's profile, and on no
+    exclusion list. Who has no known plan is neither on a trial nor on a freemium plan.
     """
     wants_paying = program.motion == "expansion"
     wrong_motion = frame["is_paying"] != wants_paying
+    wrong_plan = _is_on_another_plan(frame, program)
     excluded = frame["excluded_as"].notna()
     gates = [
         (wrong_motion, "does not pay yet" if wants_paying else "already pays"),
+        (wrong_plan, f"is not on a {program.profile} plan"),
         (excluded, "is on the list " + frame["excluded_as"].fillna("")),
         (
             frame["unfit_because"].notna(),
@@ -92,8 +95,16 @@ def with_eligibility(frame: pd.DataFrame, program: Program) -> pd.DataFrame:
     for closed, why in reversed(gates):
         reason = reason.mask(closed, why)
     return frame.assign(
-        in_population=~wrong_motion & ~excluded, eligible=reason.isna(), reason=reason
+        in_population=~wrong_motion & ~wrong_plan & ~excluded,
+        eligible=reason.isna(),
+        reason=reason,
     )
+
+
+def _is_on_another_plan(frame: pd.DataFrame, program: Program) -> pd.Series:
+    if program.profile == "any":
+        return pd.Series(False, index=frame.index)
+    return ~frame["profile"].isin([program.profile])
 
 
 def compute_tiers(

@@ -1,12 +1,14 @@
-"""Which scores qualify: thresholds set on the current population, kept as model versions.
+"""Which scores qualify, now and at any time: thresholds and their program, kept as model versions.
 
-A version is made when a program has none, when its definition has changed, and every quarter. It is
-recorded with its evidence and made live by compare-and-set; the rules of a share are in
-`domain/qualification.py`.
+A version is made when a program has none, when its file has changed, and every quarter. It is
+recorded with its evidence and its program and made live by compare-and-set; the rules of a share
+are in `domain/qualification.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
@@ -23,6 +25,7 @@ from pql_platform.ledger.versions import (
     record_version,
 )
 from pql_platform.program.schema import Program
+from pql_platform.qualify.kept_programs import keeps, program_of_version, program_text
 from pql_platform.qualify.tiers import Thresholds
 from pql_platform.warehouse.definition import definition_digest
 
@@ -30,23 +33,42 @@ NOBODY = Decimal("100.25")
 """A threshold that no score reaches, for a population in which nobody has a point yet."""
 
 
+@dataclass(frozen=True)
+class InForce:
+    """What judges the users and accounts of a program.
+
+    Attributes:
+        program: The program of the version; today's file where the version kept none.
+        thresholds: The thresholds of the version, with its id.
+        kept: Whether the version kept its program.
+    """
+
+    program: Program
+    thresholds: Thresholds
+    kept: bool
+
+
 def current_thresholds(
     conn: Connection, program: Program, subjects: pd.DataFrame, now: datetime
 ) -> Thresholds:
-    """Return the live thresholds, setting them first where the definition has none yet.
+    """Return the live thresholds, making a new version first where the program file has changed.
+
+    What moves no score (tiers, routes, wording) keeps the thresholds; all else draws them anew.
 
     Args:
         conn: The ledger, in a transaction.
         program: The program.
-        subjects: `read_subjects`, which a new version is computed on.
+        subjects: `read_subjects`, which new thresholds are computed on.
         now: The clock of the run.
     """
     live = live_version(conn, program.program)
     due = _why_recalibrate(live.version if live else None, program, subjects)
-    if due is None:
+    if due is not None:
+        by, reason = due
+        return _thresholds(recalibrate(conn, program, subjects, now, by=by, reason=reason))
+    if live is None or keeps(live.version, program):
         return live_thresholds(conn, program.program)
-    by, reason = due
-    return _thresholds(recalibrate(conn, program, subjects, now, by=by, reason=reason))
+    return _thresholds(_carry_over(conn, live.version, program, now))
 
 
 def _why_recalibrate(
@@ -69,18 +91,9 @@ def live_thresholds(conn: Connection, program: str) -> Thresholds:
         PqlError: The program has no version yet.
     """
     live = live_version(conn, program)
-    return thresholds_of_version(live.version if live else None, program)
-
-
-def thresholds_of_version(version: ModelVersion | None, program: str) -> Thresholds:
-    """Return the thresholds that a version set.
-
-    Raises:
-        PqlError: There is no version.
-    """
-    if version is None:
+    if live is None:
         raise PqlError(f"Program {program} has no model version yet", hint="Run `pql run`")
-    return _thresholds(version)
+    return _thresholds(live.version)
 
 
 def recalibrate(
@@ -111,7 +124,7 @@ def recalibrate(
     enter_account = _threshold(program, accounts)
     enter_user = _threshold(program, population[population["level"] == "user"])
     qualified = (accounts["eligible"] & (accounts["score"] >= float(enter_account))).sum()
-    version = record_version(
+    return _make_live(
         conn,
         NewVersion(
             program=program.program,
@@ -126,18 +139,61 @@ def recalibrate(
             created_by=by,
             reason=reason,
             parent=live.version.id if live else None,
+            program_text=program_text(program),
         ),
+        now,
     )
+
+
+def in_force(version: ModelVersion, today: Callable[[], Mapping[str, Program]]) -> InForce:
+    """Return what a version judges by.
+
+    Args:
+        version: The version.
+        today: Reads the program files, by name; asked only when the version kept no program.
+
+    Raises:
+        PqlError: The version kept no program and no file has it any more.
+    """
+    kept = program_of_version(version)
+    program = kept or today().get(version.program)
+    if program is None:
+        raise PqlError(
+            f"{version.id} kept no program, and no program file is called {version.program}",
+            hint="Put the file back, or ask for a later time",
+        )
+    return InForce(program, _thresholds(version), kept is not None)
+
+
+def _carry_over(
+    conn: Connection, version: ModelVersion, program: Program, now: datetime
+) -> ModelVersion:
+    """Make a version of a changed file that moves no score: same thresholds, same evidence."""
+    same = {field.name: getattr(version, field.name) for field in fields(NewVersion)}
+    changed = {
+        "leave_margin": program.threshold.leave_margin,
+        "created_at": now,
+        "created_by": "deploy",
+        "reason": "the program file has changed in what moves no score: thresholds kept",
+        "parent": version.id,
+        "program_text": program_text(program),
+    }
+    return _make_live(conn, NewVersion(**{**same, **changed}), now)
+
+
+def _make_live(conn: Connection, version: NewVersion, now: datetime) -> ModelVersion:
+    """Record a version and promote it in the place of its parent."""
+    made = record_version(conn, version)
     promote(
         conn,
-        program.program,
-        version.id,
-        by=by,
-        why=reason,
-        expected=live.version.id if live else None,
+        made.program,
+        made.id,
+        by=made.created_by,
+        why=made.reason,
+        expected=made.parent,
         now=now,
     )
-    return version
+    return made
 
 
 def _threshold(program: Program, population: pd.DataFrame) -> Decimal:

@@ -15,9 +15,11 @@ import duckdb
 
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import open_warehouse
+from pql_platform.warehouse.deployments import record_deployment
 from pql_platform.warehouse.manifest import ModelManifest, load_manifest
+from pql_platform.warehouse.ordering import keep_in_order
 from pql_platform.warehouse.project import rebuild
-from pql_platform.warehouse.rescoring import record_deployment, set_clock
+from pql_platform.warehouse.rescoring import mark_current, set_clock
 
 if TYPE_CHECKING:
     from sqlmesh import Context
@@ -40,11 +42,15 @@ def build(settings: Settings, as_of: datetime, models: Collection[str] | None = 
         PqlError: A model or an audit failed; the message names it.
     """
     with open_warehouse(settings) as connection:
+        keep_in_order(connection)
         set_clock(connection, as_of)
     physical_tables: dict[str, str] = {}
     rebuild(settings, models, after=lambda context: physical_tables.update(_physical(context)))
     with open_warehouse(settings) as connection:
-        record_deployment(connection, load_manifest(settings), physical_tables)
+        connection.execute("BEGIN")
+        record_deployment(connection, load_manifest(settings), physical_tables, as_of)
+        mark_current(connection)
+        connection.execute("COMMIT")
 
 
 def _physical(context: Context) -> dict[str, str]:

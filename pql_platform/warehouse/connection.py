@@ -63,9 +63,23 @@ def open_warehouse(
             connection.close()
 
 
+ROW_GROUP = 8192
+"""Rows that are read or passed over together, where DuckDB's default is 122,880: the events of five
+hundred accounts among a hundred million then lie in 4 % of the groups and not in half of them."""
+
+SEMI_JOIN_KEYS = 2_000
+"""Up to so many keys a semi-join tells the scan beneath it which row groups to pass over; with a
+million the test for each row costs more than it saves (measured: twice the time of a load)."""
+
+
 def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
     try:
-        connection = duckdb.connect(str(settings.warehouse))
+        connection = duckdb.connect()
+        # ATTACH takes no bound parameter; the path is the operator's own, quoted as a literal.
+        path = str(settings.warehouse).replace("'", "''")
+        connection.execute(f"ATTACH '{path}' AS warehouse (ROW_GROUP_SIZE {ROW_GROUP})")
+        connection.execute("USE warehouse")
+        connection.execute(f"SET dynamic_or_filter_threshold = {SEMI_JOIN_KEYS}")
     except duckdb.Error as error:
         raise PqlError(
             f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
@@ -82,6 +96,9 @@ def confine(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     # A SET takes no bound parameter; the path is the operator's own and quoted as a literal.
     folder = str(settings.home).replace("'", "''")
     connection.execute("SET TimeZone = 'UTC'")
+    if settings.memory_limit is not None:
+        connection.execute(f"SET memory_limit = '{settings.memory_limit}'")
+    connection.execute(f"SET temp_directory = '{folder}/spill'")
     connection.execute(f"SET allowed_directories = ['{folder}/']")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from pql_platform.settings import Settings
 from pql_platform.warehouse import statements
+from pql_platform.warehouse.message_index import MessageIndex
 
 UNSCORED = "unscored"
 """A file of this name in the inbox says that loaded events wait for a pass."""
@@ -88,10 +90,12 @@ def load_inbox(
         The counts over all files that were loaded now.
     """
     prepare_raw(connection)
+    index = MessageIndex(settings.home / "message_index")
     total = LoadCounts()
     for path in waiting_files(settings):
         if not _is_loaded(connection, path):
-            total += _load_file(connection, path, now)
+            index.catch_up(connection)
+            total += _load_file(connection, index, path, now)
         path.replace(settings.archive / path.name)
     return total
 
@@ -125,25 +129,24 @@ def quarantine_reasons(
     ).fetchall()
 
 
-def known_events(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Return the names of all product events that ever occurred."""
-    rows = connection.execute("SELECT DISTINCT event FROM raw.events").fetchall()
-    return frozenset(name for (name,) in rows)
-
-
 def _is_loaded(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
     row = connection.execute("SELECT 1 FROM raw.loads WHERE inbox_file = ?", [path.name]).fetchone()
     return row is not None
 
 
-def _load_file(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime) -> LoadCounts:
+def _load_file(
+    connection: duckdb.DuckDBPyConnection, index: MessageIndex, path: Path, now: datetime
+) -> LoadCounts:
     connection.execute("BEGIN")
     try:
-        statements.run(connection, "load_file", inbox_file=str(path))
+        statements.run(connection, "read_file", inbox_file=str(path))
+        _look_up(connection, index)
+        statements.run(connection, "load_file")
         statements.run(
             connection,
             "record_load",
-            inbox_file=path.name,
+            inbox_file=str(path),
+            inbox_name=path.name,
             loaded_at=now.astimezone(UTC).replace(tzinfo=None),
         )
         row = connection.execute(
@@ -155,6 +158,29 @@ def _load_file(connection: duckdb.DuckDBPyConnection, path: Path, now: datetime)
         connection.execute("ROLLBACK")
         raise
     return LoadCounts(1, *(row or (0, 0, 0, 0)))
+
+
+def _look_up(connection: duckdb.DuckDBPyConnection, index: MessageIndex) -> None:
+    """Put those of the messages that were read which are known into the table known_messages."""
+    read = connection.execute(
+        """
+        SELECT (message_key >> 64)::UBIGINT AS upper,
+          (message_key & 18446744073709551615)::UBIGINT AS lower
+        FROM incoming WHERE message_key IS NOT NULL
+        """
+    ).fetchnumpy()
+    known = index.known(read["upper"], read["lower"])
+    columns = {name: np.ascontiguousarray(known[name]) for name in known.dtype.names or ()}
+    connection.register("found", columns)
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE known_messages AS
+        SELECT DISTINCT (upper::UHUGEINT << 64) | lower::UHUGEINT AS message_key,
+          content AS content_key
+        FROM found
+        """
+    )
+    connection.unregister("found")
 
 
 def unaccounted_loads(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:

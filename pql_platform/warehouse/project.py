@@ -14,7 +14,8 @@ from pql_platform.errors import PqlError
 from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.connection import warehouse_lock
-from pql_platform.warehouse.definition import compile_definition
+from pql_platform.warehouse.definition import compile_variables
+from pql_platform.warehouse.gateways import gateway_config
 
 if TYPE_CHECKING:
     from sqlmesh import Context
@@ -26,29 +27,16 @@ PROJECT = Path(__file__).parent / "sqlmesh"
 
 def sqlmesh_config(settings: Settings | None = None) -> Config:
     """Return the SQLMesh configuration for the programs and the home of these settings."""
-    from sqlmesh.core.config import (
-        Config,
-        DuckDBConnectionConfig,
-        GatewayConfig,
-        LinterConfig,
-        ModelDefaultsConfig,
-    )
+    from sqlmesh.core.config import Config, LinterConfig, ModelDefaultsConfig
     from sqlmesh.core.config.format import FormatConfig
 
     settings = settings or load_settings()
     programs = [loaded.program for loaded in load_programs(settings.programs)]
     return Config(
-        gateways={
-            "duckdb": GatewayConfig(
-                connection=DuckDBConnectionConfig(database=str(settings.warehouse)),
-                state_connection=DuckDBConnectionConfig(database=str(settings.sqlmesh_state)),
-                # The tests read and write memory, never the warehouse.
-                test_connection=DuckDBConnectionConfig(),
-            )
-        },
-        default_gateway="duckdb",
+        gateways={settings.gateway: gateway_config(settings)},
+        default_gateway=settings.gateway,
         model_defaults=ModelDefaultsConfig(dialect="duckdb", start="2020-01-01", cron="@daily"),
-        variables={"definition": compile_definition(programs)},
+        variables=compile_variables(programs),
         linter=LinterConfig(
             enabled=True,
             rules=[

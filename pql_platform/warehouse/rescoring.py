@@ -1,8 +1,9 @@
 """The models computed for some accounts only, or as of another instant, without SQLMesh.
 
-The queries are those that SQLMesh rendered at deploy, run unchanged in a catalog in memory whose
-raw.events holds only what matters to the accounts in question. That is exact while features are
-account-local and windows are anchored on days: so after UTC midnight every account is recomputed.
+The queries are those that SQLMesh rendered at deploy, run unchanged in a catalog of their own whose
+raw.events and raw.links hold only what matters to the accounts in question. That is exact while
+features are account-local and windows are anchored on days: so after UTC midnight every account is
+recomputed.
 """
 
 from __future__ import annotations
@@ -11,26 +12,28 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
 from pql_platform.errors import PqlError
 from pql_platform.warehouse import statements
-from pql_platform.warehouse.manifest import ModelManifest
+from pql_platform.warehouse.deployments import Deployed, deployed_models
 
-_BY_ACCOUNT = ("account_id", "accounts")
-_SCOPES = {"staging.identities": ("anonymous_id", "devices")}
-"""Which rows of a model a rescoring replaces: column, and table of the scope that lists them."""
+_BY_ACCOUNT = ("account_id", "scope.accounts")
+_SCOPES = {
+    "staging.links": ("link_id", "raw.links"),
+    "staging.identities": ("anonymous_id", "scope.identities"),
+    "staging.merged_users": ("user_id", "scope.merged_users"),
+}
+"""Which rows of a model a rescoring replaces: column, and table of `live` that lists them."""
 
+ROLL_UPS = frozenset({"features.sessions", "features.signal_days"})
+"""Computed for the accounts touched, but only a full pass stores them: nothing reads them between,
+and replacing rows in the two largest tables would cost more than all the rest."""
 
-@dataclass(frozen=True)
-class Deployed:
-    """One model as it stands in the warehouse."""
-
-    model: str
-    kind: str
-    physical_table: str | None
-    query: str
+IN_MEMORY = 2_000_000
+"""Messages up to which everything is computed in memory; above, in a file beside the warehouse."""
 
 
 @dataclass(frozen=True)
@@ -62,48 +65,18 @@ def read_clock(connection: duckdb.DuckDBPyConnection) -> datetime:
     return as_of.replace(tzinfo=UTC)
 
 
-def record_deployment(
-    connection: duckdb.DuckDBPyConnection,
-    models: Iterable[ModelManifest],
-    physical_tables: dict[str, str],
-) -> None:
-    """Store the rendered models beside the data they describe, and mark all of it as current."""
-    connection.execute("BEGIN")
-    connection.execute("DELETE FROM ops.models")
-    for position, model in enumerate(models):
-        connection.execute(
-            "INSERT INTO ops.models VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                position,
-                model.name,
-                model.kind,
-                physical_tables.get(model.name),
-                model.fingerprint,
-                model.query,
-            ],
-        )
-    _mark_current(connection)
-    connection.execute("COMMIT")
-
-
-def is_deployed(connection: duckdb.DuckDBPyConnection, models: Iterable[ModelManifest]) -> bool:
-    """Whether the warehouse holds exactly these models: none changed, added or taken away."""
-    rows = connection.execute("SELECT model, fingerprint FROM warehouse.ops.models").fetchall()
-    return dict(rows) == {model.name: model.fingerprint for model in models}
-
-
-def deployed_models(connection: duckdb.DuckDBPyConnection) -> list[Deployed]:
-    """Return the deployed models in the order in which they are computed.
-
-    Raises:
-        PqlError: No models were deployed.
-    """
-    rows = connection.execute(
-        "SELECT model, kind, physical_table, query FROM warehouse.ops.models ORDER BY position"
-    ).fetchall()
-    if not rows:
-        raise PqlError("The models are not deployed yet", hint="Run `pql run` once")
-    return [Deployed(*row) for row in rows]
+def mark_current(connection: duckdb.DuckDBPyConnection) -> None:
+    """Record that features and scores now follow all that was loaded, up to the clock."""
+    before = _last_rescoring(connection)
+    (clock,) = connection.execute("SELECT as_of FROM warehouse.raw.clock").fetchone() or (None,)
+    statements.run(
+        connection,
+        "mark_current",
+        since_load=before[0] if before else 0,
+        # NULL before the first pass: nothing had been said that could be restated.
+        since=before[1] if before else None,
+        anew=before is None or clock is None or clock < before[1],
+    )
 
 
 def rescore(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Rescored:
@@ -113,39 +86,30 @@ def rescore(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Rescored:
         connection: The warehouse, held for writing.
         as_of: Aware instant; a later one than the last, else everything is recomputed.
     """
-    row = connection.execute("SELECT as_of FROM ops.rescored").fetchone()
-    if row is None:
+    before = _last_rescoring(connection)
+    if before is None:
         raise PqlError("The models are not deployed yet", hint="Run `pql run` once")
-    previous: datetime = row[0]
+    since_load, previous = before
     everything = previous.date() != _naive(as_of).date() or previous > _naive(as_of)
     set_clock(connection, as_of)
-    with _live_catalog(connection, as_of):
+    with _live_catalog(connection, as_of, everything):
         if everything:
-            connection.execute(
-                "CREATE TABLE live.scope.accounts AS"
-                " SELECT account_id FROM warehouse.staging.accounts"
-            )
             connection.execute("CREATE VIEW live.raw.events AS FROM warehouse.raw.events")
-        else:
-            statements.run(connection, "touched_by_messages")
+            connection.execute("CREATE VIEW live.raw.links AS FROM warehouse.raw.links")
+            _compute(connection, deployed_models(connection))
+            _write_back(connection, everything=True)
+            return Rescored("all", _count(connection, "live.staging.accounts"))
+        statements.run(connection, "touched_accounts", since_load=since_load, as_of=_naive(as_of))
+        changed = _count(connection, "live.scope.fresh") > 0
+        accounts = _count(connection, "live.scope.accounts")
+        if changed:
+            models = deployed_models(connection)
+            statements.run(connection, "scoped_links")
             statements.run(connection, "scoped_events")
-        (accounts,) = _one(connection, "SELECT COUNT(*) FROM live.scope.accounts")
-        models = deployed_models(connection)
-        if everything or accounts:
+            statements.run(connection, "narrow_events", with_properties=_read_properties(models))
             _compute(connection, models)
-        if everything:
-            # New accounts and devices, too, belong to everything.
-            connection.execute(
-                "INSERT INTO live.scope.accounts SELECT account_id FROM live.staging.accounts"
-            )
-            connection.execute(
-                "CREATE TABLE live.scope.devices AS"
-                " SELECT anonymous_id FROM live.staging.identities"
-                " UNION SELECT anonymous_id FROM warehouse.staging.identities"
-            )
-        _write_back(connection, models if everything or accounts else [])
-    scope = "all" if everything else "touched" if accounts else "nothing"
-    return Rescored(scope, accounts)
+        _write_back(connection, everything=False, changed=changed)
+    return Rescored("touched" if changed else "nothing", accounts)
 
 
 @contextmanager
@@ -156,21 +120,26 @@ def as_known_at(
 ) -> Iterator[None]:
     """Inside the block, `live.scores`, `live.features` and `live.staging` hold the past.
 
+    Computed by the models that were deployed then.
+
     Args:
         connection: The warehouse; it is not changed.
         as_of: Aware instant; only what had been received by then counts.
         accounts: Account ids to compute; None means all.
     """
-    with _live_catalog(connection, as_of):
+    with _live_catalog(connection, as_of, everything=accounts is None):
         if accounts is None:
             connection.execute("CREATE VIEW live.raw.events AS FROM warehouse.raw.events")
+            connection.execute("CREATE VIEW live.raw.links AS FROM warehouse.raw.links")
         else:
             connection.execute(
                 "CREATE TABLE live.scope.accounts AS SELECT UNNEST($ids::TEXT[]) AS account_id",
                 {"ids": list(accounts)},
             )
+            statements.run(connection, "members_ever")
+            statements.run(connection, "scoped_links")
             statements.run(connection, "scoped_events")
-        _compute(connection, deployed_models(connection))
+        _compute(connection, deployed_models(connection, as_of))
         yield
 
 
@@ -185,8 +154,15 @@ def live_schemas(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _live_catalog(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Iterator[None]:
-    connection.execute("ATTACH ':memory:' AS live")
+def _live_catalog(
+    connection: duckdb.DuckDBPyConnection, as_of: datetime, everything: bool
+) -> Iterator[None]:
+    file = _scratch_file(connection) if everything else None
+    if file is not None:
+        file.unlink(missing_ok=True)
+    # ATTACH takes no bound parameter; the path is the operator's own and quoted as a literal.
+    where = str(file).replace("'", "''") if file is not None else ":memory:"
+    connection.execute(f"ATTACH '{where}' AS live")
     try:
         for schema in ("scope", "raw", "staging", "features", "scores"):
             connection.execute(f"CREATE SCHEMA live.{schema}")
@@ -201,6 +177,24 @@ def _live_catalog(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Ite
     finally:
         connection.execute("USE warehouse")
         connection.execute("DETACH live")
+        if file is not None:
+            file.unlink(missing_ok=True)
+
+
+def _scratch_file(connection: duckdb.DuckDBPyConnection) -> Path | None:
+    """Where everything is computed that does not fit into memory; None while it does."""
+    if _count(connection, "warehouse.raw.events") <= IN_MEMORY:
+        return None
+    (path,) = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = 'warehouse'"
+    ).fetchone() or (None,)
+    return Path(path).with_name("scratch.duckdb") if path else None
+
+
+def _read_properties(models: Iterable[Deployed]) -> bool:
+    """Whether any model but the views that pass them on reads the properties of events."""
+    passed_on = ("staging.messages", "staging.events")
+    return any("properties" in item.query for item in models if item.model not in passed_on)
 
 
 def _compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Deployed]) -> None:
@@ -211,41 +205,50 @@ def _compute(connection: duckdb.DuckDBPyConnection, models: Iterable[Deployed]) 
     connection.execute("USE warehouse")
 
 
-def _write_back(connection: duckdb.DuckDBPyConnection, models: Iterable[Deployed]) -> None:
-    """Replace the rows of the accounts in scope, all tables in one transaction."""
+def _write_back(
+    connection: duckdb.DuckDBPyConnection, *, everything: bool, changed: bool = True
+) -> None:
+    """Replace the rows that were in scope, all tables in one transaction."""
     connection.execute("BEGIN")
     try:
-        for model in models:
+        for model in deployed_models(connection) if changed else ():
             if model.physical_table is None:
                 continue
-            key, scope = _SCOPES.get(model.model, _BY_ACCOUNT)
-            connection.execute(
-                f"DELETE FROM {model.physical_table} WHERE {key} IN (FROM live.scope.{scope})"  # noqa: S608 - names of deployed models
-            )
-            connection.execute(
-                f"INSERT INTO {model.physical_table} BY NAME"  # noqa: S608
-                f" SELECT * FROM live.{model.model}"
-                f" WHERE {key} IN (FROM live.scope.{scope})"
-            )
-        _mark_current(connection)
+            if everything:
+                connection.execute(f"DELETE FROM {model.physical_table}")  # noqa: S608 - names of deployed models
+                connection.execute(
+                    f"INSERT INTO {model.physical_table} BY NAME FROM live.{model.model}"
+                )
+            elif model.model not in ROLL_UPS:
+                _replace(connection, model.model, model.physical_table)
+        mark_current(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
 
 
-def _mark_current(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("DELETE FROM warehouse.ops.rescored")
+def _replace(connection: duckdb.DuckDBPyConnection, model: str, table: str) -> None:
+    key, scope = _SCOPES.get(model, _BY_ACCOUNT)
+    # Names of deployed models and of this module's own tables, never input.
+    listed = f"{key} IN (SELECT {key} FROM live.{scope})"  # noqa: S608
+    connection.execute(f"DELETE FROM {table} WHERE {listed}")  # noqa: S608
     connection.execute(
-        "INSERT INTO warehouse.ops.rescored"
-        " SELECT (SELECT COALESCE(MAX(load_id), 0) FROM warehouse.raw.loads), as_of"
-        " FROM warehouse.raw.clock"
+        f"INSERT INTO {table} BY NAME SELECT * FROM live.{model} WHERE {listed}"  # noqa: S608
     )
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    return row if row is not None else (0,)
+def _last_rescoring(connection: duckdb.DuckDBPyConnection) -> tuple[int, datetime] | None:
+    """The newest load and the instant up to which features and scores have followed."""
+    row = connection.execute("SELECT load_id, as_of FROM warehouse.ops.rescored").fetchone()
+    return (int(row[0]), row[1]) if row else None
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    (rows,) = connection.execute(
+        f"SELECT COUNT(*) FROM {table}"  # noqa: S608 - a name written in this module
+    ).fetchone() or (0,)
+    return int(rows)
 
 
 def _naive(moment: datetime) -> datetime:

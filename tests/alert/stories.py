@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pql_platform.domain.story import AlertStory, Contact, SignalFact
+from pql_platform.domain.story import AlertStory, Contact, OtherReason, SignalFact
 
 CROSSED_AT = datetime(2026, 9, 15, 13, 57, tzinfo=UTC)
 NOW = CROSSED_AT + timedelta(minutes=8)
@@ -30,6 +30,11 @@ def signal(name: str, says: str, value: str, points: str, **changes: Any) -> Sig
         last_at=CROSSED_AT - timedelta(minutes=1),
     )
     return replace(fact, **changes)
+
+
+def of_person(user_id: str | None, name: str | None) -> dict[str, Any]:
+    """What says that a signal is that of one person of the account."""
+    return {"actor": "person", "user_id": user_id, "person": name}
 
 
 def realistic_story(**changes: Any) -> AlertStory:
@@ -83,8 +88,15 @@ def realistic_story(**changes: Any) -> AlertStory:
                 category="feature_adoption",
                 max_points=Decimal(25),
                 window_days=7,
+                **of_person("u_77120", "Maya Chen"),
             ),
-            signal("boards", "created {value} boards in the last {window_days} days", "12", "17.5"),
+            signal(
+                "boards",
+                "created {value} boards in the last {window_days} days",
+                "12",
+                "17.5",
+                **of_person("u_90210", "Ann Lee"),
+            ),
             signal(
                 "sessions",
                 "came back on {value} days in the last {window_days} days",
@@ -93,8 +105,9 @@ def realistic_story(**changes: Any) -> AlertStory:
                 category="frequency",
                 max_points=Decimal(25),
                 speakable=False,
+                **of_person("u_90211", None),
             ),
-            signal("api", "used the API", "1", "14", first_time=True),
+            signal("api", "used the API", "1", "14", first_time=True, actor="team"),
             signal(
                 "invites",
                 "invited {value} teammates in the last {window_days} days",
@@ -104,9 +117,9 @@ def realistic_story(**changes: Any) -> AlertStory:
                 max_points=Decimal(15),
                 window_days=30,
                 last_at=CROSSED_AT - timedelta(days=4),
+                actor="team",
             ),
         ),
-        compounds=(("team_project", Decimal(10)),),
         tier=1,
         tier_reason="score 84 is at least 80, and the segment is enterprise",
         playbook="ae_call",
@@ -119,5 +132,10 @@ def realistic_story(**changes: Any) -> AlertStory:
         value_metric="boards created",
         analytics_url="https://eu.posthog.example/project/1/groups/0/acct_5821",
         crm_url="https://app.hubspot.example/contacts/1/company/5821",
+        other_reasons=(
+            OtherReason("team_project", "compound", Decimal(10)),
+            OtherReason("team_spread", "spread", Decimal("7.5"), Decimal(4)),
+            OtherReason("student", "negative", Decimal("-7.5")),
+        ),
     )
     return replace(story, **changes)

@@ -24,20 +24,23 @@ from pql_platform.adapters.slack_blocks import (
     oncall_message,
 )
 from pql_platform.adapters.slack_layout import SlackMessage, metadata_key
-from pql_platform.domain.story import Contact
+from pql_platform.domain.story import Contact, OtherReason
 
 # Items of the requirements, and the words that carry them.
 CONTENTS = {
     "125 account": ["Larkspur Robotics", "420 employees", "industrial automation", "Germany"],
-    "125 account in the product": ["trial plan", "9 users, 6 active, 3 above the line"],
+    "125 account in the product": ["trial plan", "9 users, 6 active, 3 qualified themselves"],
     "125 key contact": ["Maya Chen", "Head of Operations", "larkspur.example", "2 Sep 2026"],
     "126 score and breakdown": ["84 of 100", "usage depth", "31.5 of 35", "viral", "10 of 15"],
     "126 compound": ["team project", "+10"],
+    "126 spread and deductions": ["4 people use it", "+7.5", "student", "-7.5"],
     "126 yesterday": ["up 13 from 71 yesterday", "the line is at 62"],
-    "127 plain language": ["Hit the export limit twice", "Used the API for the first time"],
-    "131 triggering signals": ["Came back on 6 days", "Invited 5 teammates in the last 30 days"],
-    "135 counts": ["Created 12 boards in the last 14 days"],
-    "128 first message": ["Hi Maya, I noticed that your team hit the export limit twice"],
+    "127 plain language": ["hit the export limit twice", "used the API for the first time"],
+    "131 triggering signals": ["came back on 6 days", "invited 5 teammates in the last 30 days"],
+    "131 whose doing": ["Maya Chen hit", "Ann Lee created", "One person came", "The team used"],
+    "131 the spread": ["4 people of the account use it"],
+    "135 counts": ["created 12 boards in the last 14 days"],
+    "128 first message": ["Hi Maya, I noticed that you hit the export limit twice"],
     "138 workflow and obstacle": ["What could you not finish because of it?"],
     "129 time since crossing": ["8 min ago"],
     "92 half-life": ["half of this intent is gone by Tue 22 Sep 13:57 UTC"],
@@ -77,7 +80,7 @@ def shown(message: SlackMessage) -> str:
 
 def hostile_story(text: str, other: str, many: int = 30) -> Any:
     """A story with foreign text wherever the outside can put some."""
-    fact = signal(text, other, "2", "17.5", category=text)
+    fact = signal(text, other, "2", "17.5", category=text, actor="person", person=text, user_id="u")
     return replace(
         realistic_story(),
         handoff_id=text,
@@ -91,7 +94,9 @@ def hostile_story(text: str, other: str, many: int = 30) -> Any:
         contact=Contact("u", text, other, text, None, None),
         categories={f"{text}{n}": Decimal(n) for n in range(many)},
         signals=tuple(replace(fact, name=str(n)) for n in range(many)),
-        compounds=tuple((f"{other}{n}", Decimal(5)) for n in range(many)),
+        other_reasons=tuple(
+            OtherReason(f"{other}{n}", text, Decimal(5), Decimal(3)) for n in range(many)
+        ),
         tier_reason=text,
         playbook=other,
         owner=text,
@@ -123,7 +128,7 @@ def test_the_blocks_name_the_top_category() -> None:
 def test_the_rep_is_told_what_must_not_be_mentioned() -> None:
     told = shown(alert_message(realistic_story(), NOW))
     assert told.count("do not mention it") == 1
-    assert re.search(r"Came back on 6 days.*do not mention it", told)
+    assert re.search(r"came back on 6 days.*do not mention it", told)
 
 
 def test_no_address_of_a_person_is_in_the_alert_even_when_it_stands_for_the_name() -> None:
@@ -148,7 +153,7 @@ def test_a_lead_without_contact_deadline_or_history_still_reads_whole() -> None:
         yesterday_score=None,
         signals=(),
         categories={},
-        compounds=(),
+        other_reasons=(),
         account_name=None,
         employees=None,
         industry=None,
@@ -177,7 +182,8 @@ def test_a_playbook_that_sends_by_itself_keeps_the_words_for_the_answer(playbook
 
 def test_more_signals_than_are_shown_are_counted() -> None:
     facts = tuple(signal(str(n), f"did thing {n}", "1", "5") for n in range(MOST_SIGNALS + 4))
-    assert "and 4 more" in shown(alert_message(realistic_story(signals=facts), NOW))
+    told = shown(alert_message(realistic_story(signals=facts, other_reasons=()), NOW))
+    assert "and 4 more" in told
 
 
 def test_a_late_alert_says_how_late_it_is() -> None:

@@ -52,7 +52,11 @@ class Page(HTMLParser):
 def test_the_page_shows_what_the_message_says_and_links_only_where_it_links() -> None:
     story = realistic_story()
     page = Page(render_preview(alert_message(story, NOW), story))
-    for words in ("Larkspur Robotics · tier 1", "Hit the export limit twice", "31.5 of 35"):
+    for words in (
+        "Larkspur Robotics · tier 1",
+        "Maya Chen hit the export limit twice",
+        "31.5 of 35",
+    ):
         assert words in page.seen
     assert page.targets == {story.analytics_url, story.crm_url}
     assert page.tags <= KNOWN_TAGS

@@ -11,7 +11,7 @@ from alert_stories import CROSSED_AT, realistic_story
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_platform.domain.story import AlertStory, Contact, SignalFact
+from pql_platform.domain.story import AlertStory, Contact, OtherReason, SignalFact
 
 QUARTERS = st.integers(-400, 400).map(lambda quarters: Decimal(quarters) / 4)
 MOMENTS = st.integers(0, 4_000_000_000_000_000).map(
@@ -32,16 +32,30 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
         points=QUARTERS,
         max_points=QUARTERS,
         last_at=st.none() | MOMENTS,
+        actor=TEXT,
+        user_id=st.none() | TEXT,
+        person=st.none() | TEXT,
+        last_on=st.none() | st.dates(),
+        counts=st.booleans(),
     ),
+    st.builds(OtherReason, name=TEXT, category=TEXT, points=QUARTERS, value=st.none() | QUARTERS),
     st.builds(Contact, user_id=TEXT, name=st.none() | TEXT, score=st.none() | QUARTERS),
     st.dictionaries(TEXT, QUARTERS, max_size=3),
     MOMENTS,
 )
 def test_a_story_is_equal_after_a_trip_through_json(
-    fact: SignalFact, contact: Contact, categories: dict[str, Decimal], crossed_at: datetime
+    fact: SignalFact,
+    reason: OtherReason,
+    contact: Contact,
+    categories: dict[str, Decimal],
+    crossed_at: datetime,
 ) -> None:
     story = realistic_story(
-        signals=(fact,), contact=contact, categories=categories, crossed_at=crossed_at
+        signals=(fact,),
+        other_reasons=(reason,),
+        contact=contact,
+        categories=categories,
+        crossed_at=crossed_at,
     )
     encoded = json.loads(json.dumps(story.to_json()))
     assert AlertStory.from_json(encoded) == story

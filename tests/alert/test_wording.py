@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pql_platform.domain import wording
 from pql_platform.domain.grammar import fill, moment, number, singular, span
+from pql_platform.domain.reason_wording import phrase, plain_signal
 from pql_platform.domain.story import Contact
 
 
@@ -42,30 +43,28 @@ from pql_platform.domain.story import Contact
     ],
 )
 def test_a_signal_reads_as_a_person_would_say_it(says: str, value: str, line: str) -> None:
-    assert wording.plain_signal(signal("any", says, value, "5"), NOW).startswith(line)
+    assert plain_signal(signal("any", says, value, "5"), NOW).startswith(line)
 
 
 def test_a_window_of_one_day_is_the_last_day() -> None:
     fact = signal("any", "sent {value} invites in the last {window_days} days", "4", "5")
-    assert wording.phrase(replace(fact, window_days=1)) == "sent 4 invites in the last day"
+    assert phrase(replace(fact, window_days=1)) == "sent 4 invites in the last day"
 
 
 def test_a_first_time_is_said_once() -> None:
     fact = signal("api", "used the API", "1", "5", first_time=True)
-    assert wording.plain_signal(fact, NOW) == "Used the API for the first time"
+    assert plain_signal(fact, NOW) == "Used the API for the first time"
     dated = replace(fact, says="used the API over the last {window_days} days")
-    assert wording.plain_signal(dated, NOW) == (
-        "Used the API over the last 14 days, for the first time"
-    )
+    assert plain_signal(dated, NOW) == ("Used the API over the last 14 days, for the first time")
     again = replace(fact, says="used the API for the first time")
-    assert wording.plain_signal(again, NOW) == "Used the API for the first time"
+    assert plain_signal(again, NOW) == "Used the API for the first time"
 
 
 def test_a_signal_that_is_days_old_says_so_and_a_fresh_one_does_not() -> None:
     fact = signal("api", "used the API", "1", "5")
-    assert wording.plain_signal(fact, NOW) == "Used the API"
+    assert plain_signal(fact, NOW) == "Used the API"
     old = replace(fact, last_at=NOW - timedelta(days=42))
-    assert wording.plain_signal(old, NOW) == "Used the API (last time 42 days ago)"
+    assert plain_signal(old, NOW) == "Used the API (last time 42 days ago)"
 
 
 @pytest.mark.parametrize("word", ["process", "status", "analysis", "this", "has", "was", "API"])
@@ -186,7 +185,7 @@ def test_a_greeting_uses_the_given_name_or_none(full: str | None, given_name: st
 
 def test_the_first_message_names_the_strongest_speakable_behaviour_and_asks_one_question() -> None:
     assert wording.first_message(realistic_story()) == (
-        "Hi Maya, I noticed that your team hit the export limit twice in the last 7 days. "
+        "Hi Maya, I noticed that you hit the export limit twice in the last 7 days. "
         "What could you not finish because of it?"
     )
 

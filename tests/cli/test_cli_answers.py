@@ -6,12 +6,15 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from pql_platform.cli.explain import sparkline
 from pql_platform.passes import run_job
 from pql_platform.settings import Settings
+from pql_platform.warehouse.connection import open_serving
 
 COMMANDS = {
     *("demo", "ingest", "run", "scores", "explain", "handoffs", "doctor", "dev"),
@@ -20,8 +23,11 @@ COMMANDS = {
 
 # The public interface; a row may say more than this.
 SCORE = set("id level score categories threshold qualified tier version as_of".split())
-EXPLANATION = {"score", "yesterday", "contributions", "counterfactual"}
-CONTRIBUTION = {"signal", "category", "value", "points", "says"}
+EXPLANATION = set(
+    "score yesterday history contributions counterfactual version restated final program_kept"
+    " notes".split()
+)
+CONTRIBUTION = {"signal", "category", "user_id", "value", "points", "says"}
 HANDOFF = set(
     "id account level tier crossed_at state reason owner due_at delivered_at contacted_at"
     " outcome".split()
@@ -88,10 +94,61 @@ def test_an_explanation_adds_up_to_the_score_that_scores_show(
         assert sum(item["points"] for item in answer["contributions"]) == row["score"]
         assert all(item.keys() == CONTRIBUTION for item in answer["contributions"])
         assert answer["yesterday"] is None or 0 <= answer["yesterday"] <= 100
+        assert answer["history"][-1] == {"day": row["as_of"][:10], "score": row["score"]}
+        assert (answer["restated"], answer["final"], answer["notes"]) == (False, True, [])
         assert answer["counterfactual"].endswith(".")
         assert {answer[key] == row[key] for key in ("id", "level", "qualified", "version")} == {
             True
         }
+
+
+def test_an_explanation_says_who_earned_the_points(today: Settings, pql: Any) -> None:
+    rows = pql("scores", "--json").json
+    people = {row["id"] for row in rows if row["level"] == "user"}
+    [account] = [row["id"] for row in rows if row["level"] == "account"][:1]
+    earned = pql("explain", account, "--json").json["contributions"]
+    doers = {item["signal"]: item["user_id"] for item in earned}
+    assert doers["boards_created"] in people
+    assert {doers.get("team_spread"), doers.get("team_project"), doers.get("cap")} == {None}
+    user = doers["boards_created"]
+    alone = pql("explain", user, "--json").json
+    assert {item["user_id"] for item in alone["contributions"]} <= {user, None}
+    assert {item["value"] for item in alone["contributions"] if item["signal"] == "boards_created"}
+
+
+def test_an_explanation_has_words_for_the_spread_and_for_one_person_alone(
+    today: Settings, pql: Any
+) -> None:
+    with open_serving(today) as connection:
+        found = dict(
+            connection.execute(
+                "SELECT signal, MIN(subject_id) FROM scores.contributions"
+                " WHERE signal IN ('team_spread', 'single_user_cap') GROUP BY signal"
+            ).fetchall()
+        )
+    said = {
+        signal: next(
+            item
+            for item in pql("explain", account, "--json").json["contributions"]
+            if item["signal"] == signal
+        )
+        for signal, account in found.items()
+    }
+    spread = said["team_spread"]
+    assert spread["says"] == f"{spread['value']:.0f} of its people use it"
+    assert (spread["category"], spread["user_id"]) == ("spread", None)
+    if "single_user_cap" in said:
+        alone = said["single_user_cap"]
+        assert alone["says"] == "one person alone can score 75 at most"
+        assert alone["category"] == "limit"
+
+
+@pytest.mark.parametrize(
+    ("scores", "bars"),
+    [([], ""), ([0, 12.25, 12.5, 50, 87.5, 99.75, 100], "▁▁▂▅███"), ([30], "▃")],
+)
+def test_a_sparkline_has_one_scale_from_0_to_100(scores: list[float], bars: str) -> None:
+    assert sparkline([Decimal(str(score)) for score in scores]) == bars
 
 
 def test_an_explanation_of_the_past_is_that_of_the_past(
@@ -151,5 +208,6 @@ def test_people_get_the_same_as_a_table(
     answer = pql(*(argument.format(id=best) for argument in arguments))
     assert (answer.code, answer.err) == (0, "")
     assert said in " ".join(answer.out.split())
+    assert command != "explain" or "Closing scores: " in answer.out
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer.out)

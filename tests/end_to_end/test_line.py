@@ -202,19 +202,21 @@ def test_a_session_that_makes_an_account_cross_gives_exactly_one_alert(
     today: Settings, crossing_session: Callable[..., Path]
 ) -> None:
     known = alert_files(today).keys()
-    path = crossing_session(today)
+    path = crossing_session(today, colleague=True)
     result = run_job(today, "live_pass", rebuild=False)
-    assert result.metadata["raw/events"]["stored"] == 27
-    # The account, and what else its person might have been counted under.
-    assert result.metadata["scores/composites"]["scope"] == "touched: 3 accounts"
+    assert result.metadata["raw/events"]["stored"] == 29
+    # The account, and what else its people might have been counted under.
+    assert result.metadata["scores/composites"]["scope"] == "touched: 4 accounts"
     [key] = alert_files(today).keys() - known
     alert = alert_files(today)[key]
     assert alert["text"].startswith("Tier 1: Crossing Works, score 100 of 100")
+    assert "Ada Moreau connected 5 integrations in the last 30 days" in alert["text"]
+    assert "2 people of the account use it" in alert["text"]
     [handoff] = [one for one in delivered(today) if one.account_id == "ws_crossing"]
     assert (handoff.level, handoff.tier, handoff.owner) == ("account", 1, "ae.emea")
     assert not path.exists()
     assert (today.archive / path.name).exists()
-    crossing_session(today)
+    crossing_session(today, colleague=True)
     again = run_job(today, "live_pass", rebuild=False)
     assert again.metadata["ledger/handoffs"]["opened"] == 0
     assert alert_files(today).keys() - known == {key}
@@ -237,7 +239,7 @@ def test_the_same_file_twice_is_counted_as_duplicates_and_told_once(
 def test_a_tier_1_lead_that_nobody_contacts_is_escalated_once_after_its_deadline(
     today: Settings, crossing_session: Callable[..., Path], clock: Any
 ) -> None:
-    crossing_session(today)
+    crossing_session(today, colleague=True)
     run_job(today, "live_pass", rebuild=False)
     clock.shift(timedelta(hours=1, minutes=50))
     assert run_job(today, "delivery").metadata["slack/alerts"]["escalations"] == 0

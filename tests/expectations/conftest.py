@@ -23,37 +23,39 @@ CREATE SCHEMA raw; CREATE SCHEMA features; CREATE SCHEMA scores; CREATE SCHEMA p
 CREATE TABLE raw.clock (as_of TIMESTAMP);
 INSERT INTO raw.clock VALUES (TIMESTAMP '2026-09-30 12:00:00');
 CREATE TABLE features.subjects (
-  program TEXT, level TEXT, subject_id TEXT, account_id TEXT, plan TEXT, employees BIGINT,
-  industry TEXT, country TEXT, users BIGINT, active_users BIGINT, first_seen_at TIMESTAMP,
-  converted_at TIMESTAMP
+  program TEXT, level TEXT, subject_id TEXT, account_id TEXT, plan TEXT, profile TEXT,
+  employees BIGINT, industry TEXT, funding TEXT, country TEXT, users BIGINT, active_users BIGINT,
+  engaged_users BIGINT, first_seen_at TIMESTAMP, converted_at TIMESTAMP
 );
 CREATE TABLE features.signals (
-  program TEXT, level TEXT, subject_id TEXT, account_id TEXT, signal TEXT, value DOUBLE,
-  days_since_last BIGINT
+  program TEXT, level TEXT, subject_id TEXT, account_id TEXT, signal TEXT, user_id TEXT,
+  value DOUBLE, days_since_last BIGINT, last_at TIMESTAMP
 );
 CREATE TABLE scores.composites (
   program TEXT, level TEXT, subject_id TEXT, account_id TEXT, score DECIMAL(9, 2)
 );
 CREATE TABLE scores.contributions (
   program TEXT, level TEXT, subject_id TEXT, account_id TEXT, signal TEXT, category TEXT,
-  points DECIMAL(9, 2)
+  user_id TEXT, points DECIMAL(9, 2)
 );
 """
 
 _ACCOUNTS = """
 INSERT INTO features.subjects
 SELECT
-  'boards', 'account', 'a' || i, 'a' || i, 'free', 100, 'retail', 'DE', 3, 1,
+  'boards', 'account', 'a' || i, 'a' || i, 'free', 'freemium', 100, 'retail', 'seed', 'DE', 3, 1, 1,
   TIMESTAMP '2026-09-30' - i * INTERVAL 4 HOUR, NULL
 FROM RANGE($accounts) AS numbers(i);
 INSERT INTO features.signals
-SELECT 'boards', 'account', 'a' || i, 'a' || i, signal, 1 + i % 5, 1
+SELECT
+  'boards', 'account', 'a' || i, 'a' || i, signal, 'u' || i, 1 + i % 5, 1,
+  TIMESTAMP '2026-09-29 12:00:00'
 FROM RANGE($accounts) AS numbers(i),
   (SELECT UNNEST(['boards_created', 'integrations', 'sessions', 'limits', 'invites']) AS signal);
 INSERT INTO scores.composites
 SELECT 'boards', 'account', 'a' || i, 'a' || i, (i % 200) / 4 FROM RANGE($accounts) AS numbers(i);
 INSERT INTO scores.contributions
-SELECT 'boards', 'account', 'a' || i, 'a' || i, category, category, 1
+SELECT 'boards', 'account', 'a' || i, 'a' || i, category, category, 'u' || i, 1
 FROM RANGE($accounts) AS numbers(i),
   (SELECT UNNEST(['usage_depth', 'frequency', 'feature_adoption', 'viral']) AS category);
 INSERT INTO pql.tiers (program, level, subject_id, score)
@@ -109,10 +111,11 @@ def fill_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         INSERT INTO raw.events (
-          message_id, source, type, event, user_id, occurred_at, received_at, content_hash, file,
-          load_id
+          message_id, source, type, event, user_id, occurred_at, received_at, content_key, file,
+          load_id, link_id
         )
-        SELECT event || i, 'segment', 'track', event, 'u' || i % 50, moment, moment, '', 'f', 1
+        SELECT event || i, 'segment', 'track', event, 'u' || i % 50, moment, moment, 0, 'f', 1,
+          i % 50
         FROM (
           SELECT
             i,

@@ -93,6 +93,62 @@ def test_a_signal_that_nobody_shows_is_counted_although_it_has_no_row(
     assert signals.loc["boards_created", "busiest_per_day"] == pytest.approx(5 / 14)
 
 
+def test_a_signal_is_fed_while_it_occurred_at_some_account_in_30_days(
+    serving: Serving, programs: list[Program]
+) -> None:
+    serving.execute(
+        "UPDATE features.signals SET last_at = TIMESTAMP '2026-08-31 12:00:00'"
+        " WHERE signal = 'limits' OR subject_id <> 'a1'"
+    )
+    serving.execute("DELETE FROM features.signals WHERE signal = 'invites'")
+
+    signals = features_frames(serving, programs)["signals"].set_index("signal")
+
+    assert signals["accounts_fed"].to_dict() == {
+        "boards_created": 1,
+        "integrations": 1,
+        "invites": 0,
+        "limits": 0,
+        "sessions": 1,
+    }
+    assert set(signals["history_days"]) == {399 / 6 + 0.5}
+
+
+def test_values_that_are_no_numbers_are_counted_for_users_too(
+    serving: Serving, programs: list[Program]
+) -> None:
+    serving.execute(
+        "UPDATE features.signals SET value = 'NaN', level = 'user'"
+        " WHERE signal = 'limits' AND subject_id IN ('a1', 'a2')"
+    )
+    serving.execute(
+        "UPDATE features.signals SET value = '-Infinity'"
+        " WHERE signal = 'limits' AND subject_id = 'a3'"
+    )
+    serving.execute(
+        "UPDATE features.signals SET value = NULL WHERE signal = 'invites' AND subject_id = 'a4'"
+    )
+
+    signals = features_frames(serving, programs)["signals"].set_index("signal")
+
+    assert signals.loc["limits", "no_numbers"] == 3
+    assert signals.loc["invites", "no_numbers"] == 1
+    assert signals.loc["sessions", "no_numbers"] == 0
+
+
+@pytest.mark.parametrize(("profile", "found"), [("trial", 0.0), ("freemium", 400.0), ("any", None)])
+def test_accounts_on_the_plans_of_a_program_are_counted_where_it_asks_for_plans(
+    profile: str, found: float | None, serving: Serving, programs: list[Program]
+) -> None:
+    asking = [program.model_copy(update={"profile": profile}) for program in programs]
+
+    (row,) = features_frames(serving, asking)["profiles"].to_dict("records")
+
+    assert row["active_accounts"] == 400
+    on_its_plans = row["accounts_on_its_plans"]
+    assert (None if on_its_plans != on_its_plans else on_its_plans) == found
+
+
 def test_scores_are_summed_up_per_program_and_level(
     serving: Serving, programs: list[Program]
 ) -> None:
@@ -106,6 +162,7 @@ def test_scores_are_summed_up_per_program_and_level(
         "different_scores": 200,
         "mean_score": 199 / 8,
         "full_share": 0,
+        "no_numbers": 0,
         "active_accounts": 400,
         "active_zero_share": 2 / 400,
         "unjudged": 0,

@@ -89,6 +89,49 @@ def test_silence_is_measured_against_the_longest_pause(
     assert stream(warehouse, programs)["silence_ratio"] == pytest.approx(10 / 7)
 
 
+SPENT = """
+CREATE SCHEMA features;
+CREATE TABLE features.signal_days (
+  program TEXT, signal TEXT, day DATE, occurrences BIGINT, unusable BIGINT
+);
+INSERT INTO features.signal_days VALUES
+  ('boards', 'invites', '2026-09-30', 60, 6),
+  ('boards', 'invites', '2026-09-01', 40, 14),
+  ('boards', 'invites', '2026-08-31', 900, 900),
+  ('boards', 'sessions', '2026-09-30', 10, 10),
+  ('others', 'invites', '2026-09-30', 10, 10);
+"""
+
+
+def test_amounts_that_cannot_be_added_up_are_a_share_of_their_window(
+    warehouse: Warehouse, programs: list[Program]
+) -> None:
+    (program,) = programs
+    adding_up = program.model_copy(
+        update={
+            "signals": tuple(
+                signal.model_copy(update={"measure": "sum:seats.added"})
+                if signal.name == "invites"
+                else signal
+                for signal in program.signals
+            )
+        }
+    )
+    assert events_frames(warehouse, [adding_up])["amounts"].empty, "nothing was rolled up yet"
+    warehouse.execute(SPENT)
+
+    (row,) = events_frames(warehouse, [adding_up])["amounts"].to_dict("records")
+
+    assert row == {
+        "program": "boards",
+        "signal": "invites",
+        "property": "seats.added",
+        "events": 100,
+        "unusable_share": 0.2,
+    }
+    assert events_frames(warehouse, programs)["amounts"].empty, "nothing is added up"
+
+
 def test_a_short_history_has_no_usual_day(warehouse: Warehouse, programs: list[Program]) -> None:
     warehouse.execute("DELETE FROM raw.events WHERE occurred_at < TIMESTAMP '2026-09-15'")
 

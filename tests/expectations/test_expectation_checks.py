@@ -170,7 +170,8 @@ def test_a_promise_that_holds_nobody_up_warns_and_opens_no_breaker(
 
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
-    assert text_of(found, "broken") == "every_signal_is_shown_by_somebody"
+    assert text_of(found, "broken") == "every_signal_is_shown_by_somebody, every_signal_is_fed"
+    assert "boards / invites: 0" in text_of(found, "promises")
     assert "boards / invites" in text_of(found, "promises")
     with engine.connect() as conn:
         assert open_breakers(conn) == []

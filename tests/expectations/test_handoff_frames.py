@@ -25,7 +25,12 @@ STORY: dict[str, Any] = {
     "account_name": "Acme",
     "contact": {"user_id": "u1", "name": "Jane Doe"},
     "signals": [{"name": "invites"}, {"name": "sessions"}],
-    "compounds": [["team_project", "10.00"]],
+    "other_reasons": [
+        {"name": "team_project", "category": "compound", "points": "10.00"},
+        {"name": "team_spread", "category": "spread", "points": "5.00"},
+        {"name": "student", "category": "negative", "points": "-20.00"},
+        {"name": "cap", "category": "limit", "points": "-1.00"},
+    ],
     "users_over_threshold": 0,
     "escalate_to": "manager",
 }
@@ -109,7 +114,7 @@ def test_a_hand_off_is_a_row_of_figures(engine: Engine, cross: Cross) -> None:
         "hours_from_crossing": 0.5,
         "hours_to_deadline": 2,
         "length_of_account_name": 4,
-        "reasons": 3,
+        "reasons": 4,
         "addresses": 0,
     }
 

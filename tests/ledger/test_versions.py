@@ -1,19 +1,26 @@
-"""Model versions: numbered once, promoted by compare-and-set."""
+"""Model versions: numbered once, promoted by compare-and-set, found again for any moment."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from alembic import command
+from sqlalchemy import Engine, create_engine, text
 
 from pql_platform.errors import PqlError
+from pql_platform.ledger import migrate
+from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.ledger.versions import (
     NewVersion,
     list_versions,
     live_version,
     promote,
     record_version,
+    version_at,
+    versioned_programs,
 )
 
 
@@ -37,12 +44,13 @@ def _new(kit, program: str = "boards", **changes) -> NewVersion:
 
 def test_versions_are_numbered_per_program_and_come_back_exactly(engine: Engine, kit) -> None:
     with engine.begin() as conn:
-        second = record_version(conn, _new(kit, parent="boards-v1"))
+        second = record_version(conn, _new(kit, parent="boards-v1", program_text='{"program":"ä"}'))
         other = record_version(conn, _new(kit, "docs"))
         assert [one.id for one in list_versions(conn)] == ["boards-v1", "boards-v2", "docs-v1"]
         assert list_versions(conn, "boards")[1] == second
     assert (second.id, second.number, other.id) == ("boards-v2", 2, "docs-v1")
     assert str(second.qualified_share) == "0.119500"
+    assert second.program_text == '{"program":"ä"}'
 
 
 def test_a_promotion_records_who_and_why(engine: Engine, kit) -> None:
@@ -85,3 +93,67 @@ def test_a_promotion_needs_a_person_a_reason_and_a_version_of_the_program(
         with pytest.raises(PqlError, match=message):
             promote(conn, "boards", version, by, why, None, now=kit.START)
         assert live_version(conn, "boards") is None
+
+
+def test_the_version_of_a_moment_is_the_last_one_promoted_by_then(engine: Engine, kit) -> None:
+    def on(day: int):
+        return kit.START + timedelta(days=day)
+
+    with engine.begin() as conn:
+        assert version_at(conn, "boards", kit.START) is None
+        assert versioned_programs(conn) == []
+        promote(conn, "boards", "boards-v1", "ana", "first", None, now=on(1))
+        record_version(conn, _new(kit))
+        promote(conn, "boards", "boards-v2", "bo", "backtest", "boards-v1", now=on(5))
+        promote(conn, "boards", "boards-v1", "ana", "rolled back", "boards-v2", now=on(7))
+        asked = [on(0), on(1), on(5) - timedelta(microseconds=1), on(5), on(6), on(7), on(90)]
+        found = [version_at(conn, "boards", moment) for moment in asked]
+        assert versioned_programs(conn) == ["boards"]
+        assert version_at(conn, "docs", on(5)) is None
+    assert [version.number for version in found if version] == [1, 1, 1, 2, 2, 1, 1]
+
+
+def test_a_promotion_that_lost_leaves_no_trace(engine: Engine, kit) -> None:
+    with engine.begin() as conn:
+        record_version(conn, _new(kit))
+        promote(conn, "boards", "boards-v1", "ana", "first", None, now=kit.START)
+    with engine.connect() as conn, pytest.raises(PqlError):
+        promote(conn, "boards", "boards-v2", "bo", "why", "boards-v2", now=kit.START)
+    with reading(engine) as conn:
+        made = conn.execute(text("SELECT version_id, promoted_by FROM promotions")).all()
+    assert made == [("boards-v1", "ana")]
+
+
+def test_a_ledger_of_the_first_release_gets_its_promotions_and_no_invented_program(
+    tmp_path: Path, kit
+) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    old = create_engine(url)
+    with old.begin() as conn:
+        config = migrate._config()
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        for number in (1, 2):
+            conn.execute(
+                text(
+                    "INSERT INTO model_versions (id, program, number, program_digest, leave_margin,"
+                    " created_at, created_by, reason) VALUES"
+                    " (:id, 'boards', :number, 'd', 20, :at, 'deploy', 'changed')"
+                ),
+                {
+                    "id": f"boards-v{number}",
+                    "number": number,
+                    "at": f"2026-03-0{number + 2} 09:00:00.000000",
+                },
+            )
+    old.dispose()
+    engine = open_ledger(url)
+    with engine.begin() as conn:
+        assert conn.execute(text("SELECT version_num FROM ledger_version")).scalar() == "0002"
+        versions = [version_at(conn, "boards", kit.START + timedelta(days=day)) for day in (1, 2)]
+        assert conn.execute(text("PRAGMA foreign_key_check")).all() == []
+    engine.dispose()
+    assert [(one.id, one.program_text) for one in versions if one] == [
+        ("boards-v1", None),
+        ("boards-v2", None),
+    ]

@@ -8,11 +8,25 @@ import pytest
 from pql_platform.program.load import LoadedProgram, load_program
 
 REPOSITORY = Path(__file__).parents[2]
+DEMO_EVENTS = {
+    "Signed Up", "Logged In", "Board Created", "Board Shared", "Teammate Invited",
+    "Invite Accepted", "Comment Added", "Template Used", "Integration Connected", "Data Imported",
+    "Export Limit Reached", "Board Limit Reached", "Premium Feature Tried",
+    "Upgrade Prompt Clicked", "Plan Compared", "API Key Created", "Trial Started",
+    "Subscription Started", "Subscription Canceled", "Help Article Viewed", "page:Home",
+    "page:Boards", "page:Pricing",
+}  # fmt: skip
+"""What the demo product sends (`pql_platform/demo/catalogue.py`)."""
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def demo_events() -> frozenset[str]:
+    return frozenset(DEMO_EVENTS)
 
 
 @pytest.fixture(scope="session")

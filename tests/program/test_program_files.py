@@ -15,17 +15,10 @@ from pql_platform.program.lists import domain_list
 from pql_platform.program.load import check_events_occur, load_program, load_programs
 from pql_platform.program.schema import Program
 
-DEMO_EVENTS = {
-    "Signed Up", "Logged In", "Board Created", "Board Shared", "Teammate Invited",
-    "Invite Accepted", "Comment Added", "Template Used", "Integration Connected", "Data Imported",
-    "Export Limit Reached", "Board Limit Reached", "Premium Feature Tried",
-    "Upgrade Prompt Clicked", "Plan Compared", "API Key Created", "Trial Started",
-    "Subscription Started", "Subscription Canceled", "Help Article Viewed", "page:Home",
-    "page:Boards", "page:Pricing",
-}  # fmt: skip
 
-
-def test_the_demo_program_has_five_signals_over_all_categories_and_no_warning(repository):
+def test_the_demo_program_has_five_signals_over_all_categories_and_no_warning(
+    repository, demo_events
+):
     (loaded,) = load_programs(repository / "programs")
     assert loaded.warnings == ()
     assert loaded.program.max_points == {
@@ -37,7 +30,7 @@ def test_the_demo_program_has_five_signals_over_all_categories_and_no_warning(re
     }
     assert all(loaded.program.signals_by_category.values())
     assert loaded.program.rollout.stage == "live"
-    check_events_occur([loaded], DEMO_EVENTS)
+    check_events_occur([loaded], demo_events)
 
 
 def test_the_demo_program_uses_the_thresholds_of_the_requirements(repository):
@@ -113,13 +106,31 @@ def test_a_folder_named_like_a_file_cannot_be_read_as_one(tmp_path):
         load_program(tmp_path)
 
 
-def test_an_event_that_never_occurs_is_refused_with_its_line_and_the_closest_one(edited):
+def test_an_event_that_never_occurs_is_refused_with_its_line_and_the_closest_one(
+    edited, demo_events
+):
     loaded = edited(("[Board Limit Reached, Export", "[Board Limit Reachd, Export"))
     with pytest.raises(PqlError, match="`Board Limit Reachd` never occurs") as refused:
-        check_events_occur([loaded], DEMO_EVENTS)
+        check_events_occur([loaded], demo_events)
     assert refused.value.field == "signals[3].any_of[0]"
     assert refused.value.line == loaded.source.line_of(("signals", 3, "any_of"))
     assert refused.value.hint == "Did you mean `Board Limit Reached`?"
+
+
+def test_an_event_with_a_letter_of_another_script_is_told_by_the_name_of_the_letter(
+    edited, demo_events
+):
+    loaded = edited(("event: Board Created", "event: B\u043eard Created"))
+    with pytest.raises(PqlError, match="is CYRILLIC SMALL LETTER O") as refused:
+        check_events_occur([loaded], demo_events)
+    assert refused.value.hint == "Did you mean `Board Created`?"
+
+
+def test_an_event_all_in_another_script_has_no_odd_letters(edited, demo_events):
+    loaded = edited(("event: Board Created", "event: \u0434\u043e\u0441\u043a\u0430"))
+    with pytest.raises(PqlError, match="never occurs in the data") as refused:
+        check_events_occur([loaded], demo_events)
+    assert "CYRILLIC" not in refused.value.message
 
 
 @pytest.mark.parametrize(
@@ -131,9 +142,9 @@ def test_an_event_that_never_occurs_is_refused_with_its_line_and_the_closest_one
         ("Data Imported", "core_events[6]"),
     ],
 )
-def test_every_place_that_names_an_event_is_checked(edited, missing, field):
+def test_every_place_that_names_an_event_is_checked(edited, demo_events, missing, field):
     with pytest.raises(PqlError) as refused:
-        check_events_occur([edited()], DEMO_EVENTS - {missing})
+        check_events_occur([edited()], demo_events - {missing})
     assert refused.value.field == field
 
 
@@ -196,10 +207,23 @@ def test_meaningful_events_are_the_core_events_or_those_of_signals_but_frequency
         (1, "created a board in the last 14 days"),
         (Decimal("4.00"), "created 4 boards in the last 14 days"),
         (2.25, "created 2.2 boards in the last 14 days"),
+        (0, "created 0 boards in the last 14 days"),
+        (12500, "created 12,500 boards in the last 14 days"),
     ],
 )
 def test_a_signal_says_its_value_in_plain_words(edited, value, said):
     assert edited().program.signals[0].spoken(value) == said
+
+
+def test_a_signal_says_numbers_as_an_alert_does(edited):
+    says = "made {value} boards, the last {value} days ago, {value} times in {window_days} days"
+    loaded = edited(
+        ('says: "created {value} boards in the last {window_days} days"', f'says: "{says}"'),
+        ('    says_one: "created a board in the last {window_days} days"\n', ""),
+    )
+    said = loaded.program.signals[0].spoken
+    assert said(1) == "made 1 board, the last yesterday, once in 14 days"
+    assert said(0) == "made 0 boards, the last today, 0 times in 14 days"
 
 
 def test_lists_match_whole_domains_and_their_suffixes_only(edited):

@@ -11,6 +11,7 @@ from pql_platform.program.load import load_program
 
 TIER_2 = "{tier: 2, when: {score_at_least: 65}, contact_within: 24h}"
 MID_MARKET = "  - {segment: mid_market, owner: ae.midmarket}\n"
+RULE = "{users_over_threshold: 3}"
 WHERE = "    event: Board Created\n"
 MISTAKES = [
     # (old, new, field, message, hint)
@@ -21,12 +22,13 @@ MISTAKES = [
     ("nurture: trial-tips", "nurtur: t", "tiers[2].nurtur", "unknown key", "`nurture`"),
     ("score_at_least: 80", "score: 80", "tiers[0].when.score", "unknown key", "score_at_least"),
     ("    threshold: 3\n", "", "signals[0].threshold", "missing", "Add `threshold:`"),
-    ("half_life_days: 7", "half_life_days: 0", "half_life_days", "greater than 0", ""),
+    ("half_life_days: 7", "half_life_days: 0", "half_life_days", "or equal to 0.25", "0.25"),
     ("half_life_days: 7", "half_life_days: '7'", "half_life_days", "not a number", "quotes"),
     ("half_life_days: 7", "half_life_days: .inf", "half_life_days", "out of range", "at most"),
     ("{usage_depth: 35", "{usage_depth: 1.0e+300", "weights.usage_depth", "out of range", ""),
     ("enter: auto", "enter: .nan", "threshold.enter", "out of range", ""),
     ("threshold: 3", "threshold: 0", "signals[0].threshold", "greater than 0", ""),
+    ("threshold: 3", "threshold: 0.0000001", "signals[0].threshold", "out of range", "at least"),
     ("threshold: 3", "threshold: true", "signals[0].threshold", "not a number", ""),
     ("window_days: 14", "window_days: 366", "signals[0].window_days", "365", ""),
     ("window_days: 14", "window_days: 0", "signals[0].window_days", "1", ""),
@@ -38,6 +40,34 @@ MISTAKES = [
     ("name: integrations", "name: sessions", "signals[2].name", "already signals[1]", "unique"),
     ("name: integrations", "name: student", "negative[0].name", "already signals[1]", "unique"),
     ("name: integrations", "name: cap", "signals[1].name", "limit", "another name"),
+    ("name: integrations", "name: team_spread", "signals[1].name", "spread", "another name"),
+    ("name: integrations", "name: single_user_cap", "signals[1].name", "limit", "another name"),
+    ("measure: count", "measure: growth\n    account_value: best_user", "signals[0].account_value",
+     "`growth` is a value of the whole account", "team"),
+    ("measure: count", "measure: distinct_users\n    account_value: best_user",
+     "signals[0].account_value", "no single user has one", "Remove account_value"),
+    ("measure: count", "measure: count\n    account_value: bestuser", "signals[0].account_value",
+     "not one of best_user, team", "`best_user`"),
+    ("measure: count", "measure: count\n    acount_value: team", "signals[0].acount_value",
+     "unknown key", "`account_value`"),
+    (RULE, "{spread_users: 1}", "account_rule.spread_users", "2", "Write 2 or more"),
+    (RULE, "{spread_users: 1001}", "account_rule.spread_users", "1000", "1000 or less"),
+    (RULE, "{spread_users: 2.5}", "account_rule.spread_users", "whole number", "digits"),
+    (RULE, "{spread_points: -1}", "account_rule.spread_points", "equal to 0", "0 or more"),
+    (RULE, "{spread_points: 101}", "account_rule.spread_points", "equal to 100", "100 or less"),
+    (RULE, "{spread_points: 0.1}", "account_rule.spread_points", "multiple of 0.25", "quarters"),
+    (RULE, "{single_user_cap: 100.25}", "account_rule.single_user_cap", "100", "100 or less"),
+    (RULE, "{single_user_cap: 74.9}", "account_rule.single_user_cap", "0.25", "quarters"),
+    (RULE, "{single_cap: 75}", "account_rule.single_cap", "unknown key", "`single_user_cap`"),
+    ("motion:", "profile: fremium\nmotion:", "profile", "not one of", "`freemium`"),
+    ("motion:", "plans: {trail: [x]}\nmotion:", "plans.trail", "unknown key", "`trial`"),
+    ("motion:", "plans: {trial: x}\nmotion:", "plans.trial", "a list", "[one, two]"),
+    ("motion:", "plans: {trial: [7]}\nmotion:", "plans.trial[0]", "text", "quotes"),
+    ("motion:", "plans: {trial: [a, A]}\nmotion:", "plans.trial", "twice", "once"),
+    ("motion:", "plans: {trial: [Free]}\nmotion:", "plans.trial", "among the freemium plans",
+     "freemium is [free, freemium]"),
+    ("motion:", "profile: trial\nplans: {trial: []}\nmotion:", "plans.trial", "score nobody",
+     "as the product sends them"),
     (WHERE, "", "signals[0]", "needs an event", "event:"),
     (WHERE, WHERE + "    any_of: [A]\n", "signals[0].any_of", "beside event", "Keep one"),
     (WHERE, "    any_of: [A, A]\n", "signals[0].any_of", "twice", "once"),
@@ -66,6 +96,8 @@ MISTAKES = [
     ("email_domain in", "email_domian in", "negative[0].when", "no field", "`email_domain`"),
     ("top_share: 0.12", "top_share: 12", "threshold.top_share", "equal to 1", "12 %"),
     ("top_share: 0.12", "top_share: 0", "threshold.top_share", "greater than 0", ""),
+    ("enter: auto", "enter: 62.6", "threshold.enter", "multiple of 0.25", "quarters"),
+    ("leave_margin: 5", "leave_margin: 5.1", "threshold.leave_margin", "multiple of 0.25", ""),
     ("enter: auto", "enter: 101", "threshold.enter", "out of range", "0 to 100"),
     ("enter: auto", "enter: atuo", "threshold.enter", "neither", "auto"),
     ("enter: auto", "enter: 5", "threshold.leave_margin", "never leave", "smaller"),
@@ -103,6 +135,9 @@ MISTAKES = [
     ("stage: live", "stage: lve", "rollout.stage", "not one of", "`live`"),
     ("on: 2026-09-15", "on: 2026-13-15", "rollout.on", "month", "quotes"),
     ("https://eu", "http://eu", "links.analytics", "https", "https://"),
+    ("https://eu", "https://me:secret@eu", "links.analytics", "https", "https://"),
+    ("https://eu.posthog", "https://eu.p\u043esthog", "links.analytics", "https", "https://"),
+    ("https://eu.posthog.com", "https://", "links.analytics", "https", "https://"),
     ("{account_id}", "{account}", "links.analytics", "placeholder", "{account_id}"),
     ("[rivalboards.com", "[rival boards", "lists.competitors[0]", "domain", "example.com"),
     ("[rivalboards.com", "['@educaton'", "lists.competitors[0]", "not built in", "`education`"),
@@ -133,6 +168,7 @@ def test_a_mistake_is_refused_with_its_line_its_field_and_what_to_write(
     assert error.field == field
     assert message in error.message
     assert hint in error.hint
+    assert error.hint
     assert error.file is not None
     assert error.file.endswith("program.yaml")
     assert error.line is not None
@@ -156,7 +192,8 @@ def test_a_mistake_is_refused_with_its_line_its_field_and_what_to_write(
         ("a: " + "[" * 1200, None, "nested too deeply"),
         (b"program: boards\nvalue_metric: caf\xe9\n", 2, "not UTF-8"),
         ("program: boards\n".encode("utf-16"), 1, "not UTF-8"),
-        (b"\x7fELF\x01\x00\x00", None, "not valid YAML"),
+        (b"\x7fELF\x01\x00\x00", 1, "not valid YAML"),
+        (b"program: boards\nvalue_metric: a\x00b\n", 2, "not valid YAML"),
         (b"PK" * 600_000, None, "more than any program file"),
     ],
 )

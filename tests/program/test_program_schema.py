@@ -35,7 +35,15 @@ def test_the_schema_is_a_valid_schema_and_describes_every_key():
     assert undescribed == []
 
 
-@pytest.mark.parametrize("file", ["boards.yaml", "examples/hedgebox.yaml"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "boards.yaml",
+        "examples/hedgebox.yaml",
+        "examples/boards-trial.yaml",
+        "examples/boards-freemium.yaml",
+    ],
+)
 def test_the_programs_that_ship_satisfy_the_schema(repository, file):
     data = json.loads(json.dumps(read_source(repository / "programs" / file).data, default=str))
     jsonschema.validate(data, json_schema())
@@ -49,6 +57,12 @@ def test_the_programs_that_ship_satisfy_the_schema(repository, file):
         ("weights", {"usage_dept": 100}),
         ("playbooks", {"teir3": "x"}),
         ("extra", 1),
+        ("profile", "fremium"),
+        ("plans", {"trail": ["x"]}),
+        ("plans", {"trial": "x"}),
+        ("account_rule", {"spread_users": 1}),
+        ("account_rule", {"spread_points": -1}),
+        ("account_rule", {"single_user_cap": 101}),
         ("motion", "old_business"),
         ("segments", {}),
     ],
@@ -66,3 +80,16 @@ def test_keys_are_found_below_lists_and_optional_sections():
     assert keys_at(("tiers", 0, "when")) == ("score_at_least", "segment")
     assert "within_days" in keys_at(("aha",))
     assert keys_at(("weights", "viral")) == ()
+
+
+def test_a_default_is_of_the_type_that_the_schema_asks_for():
+    schema = json_schema()
+    with_defaults = [
+        (f"{name}.{key}", value, value["default"])
+        for name, model in {"Program": schema, **schema["$defs"]}.items()
+        for key, value in model["properties"].items()
+        if value.get("default") is not None
+    ]
+    assert "AccountRule.single_user_cap" in [name for name, _, _ in with_defaults]
+    for _, value, default in with_defaults:
+        jsonschema.validate(default, {**value, "$defs": schema["$defs"]})

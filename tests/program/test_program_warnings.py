@@ -20,6 +20,16 @@ UNWISE = [
     ("region: EMEA", "region: DACH", "region DACH is none of AMER, EMEA, APAC"),
     (", by: head of growth, on: 2026-09-15", "", "live without a recorded decision"),
     ("stage: live, by: head of growth, on: 2026-09-15", "stage: shadow", None),
+    ("enter: auto", "enter: 80", "single_user_cap 75 is below the threshold of 80"),
+    ("enter: auto", "enter: 75", None),
+    ("motion: new_business", "motion: expansion\nprofile: trial",
+     "profile trial of an expansion program"),
+    ("    event: Board Created\n", "    event: Board Created\n    where: {paid: [a, Yes]}\n",
+     "boards_created wants paid to be the text Yes: write true"),
+    ("event: Board Created", "event: B\u043eard Created", "is CYRILLIC SMALL LETTER O"),
+    ("event: Board Created", "event: Tableau Cre\u0301e\u0301", "COMBINING ACUTE ACCENT"),
+    ("event: Board Created", "event: Tableau Cr\u00e9\u00e9", None),
+    ("event: Board Created", "event: \u0434\u043e\u0441\u043a\u0430", None),
     ("category: viral", "category: frequency",
      "viral has weight 15 but no signal: nobody can earn these points"),
 ]  # fmt: skip
@@ -50,7 +60,7 @@ def test_a_single_category_and_an_unreachable_tier_are_warned_about(edited):
     assert "only usage_depth is used: no single category is enough to tell who will buy" in (
         loaded.warnings
     )
-    assert "tier 1 is never reached: the highest possible score is 45" in loaded.warnings
+    assert "tier 1 is never reached: the highest possible score is 55" in loaded.warnings
 
 
 def test_a_program_without_an_aha_moment_or_a_speakable_signal_is_warned_about(edited, boards_text):

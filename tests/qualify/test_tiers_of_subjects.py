@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pql_platform.program.load import load_program
+from pql_platform.program.schema import Program
 from pql_platform.qualify.tiers import Thresholds, compute_tiers, with_eligibility
 
 PROGRAM = load_program(Path(__file__).parents[2] / "programs" / "boards.yaml").program
@@ -32,6 +33,7 @@ def subject(name: str, score: float, **facts: Any) -> dict[str, Any]:
         "excluded_as": None,
         "unfit_because": None,
         "aha_reached_at": pd.Timestamp("2026-02-20"),
+        "profile": None,
     } | facts
 
 
@@ -39,9 +41,9 @@ def user(name: str, account: str, score: float, **facts: Any) -> dict[str, Any]:
     return subject(name, score, level="user", account_id=account, **facts)
 
 
-def judged(*subjects: dict[str, Any]) -> pd.DataFrame:
-    frame = with_eligibility(pd.DataFrame(list(subjects)), PROGRAM)
-    return compute_tiers(frame, PROGRAM, THRESHOLDS, NOW).set_index("subject_id")
+def judged(*subjects: dict[str, Any], program: Program = PROGRAM) -> pd.DataFrame:
+    frame = with_eligibility(pd.DataFrame(list(subjects)), program)
+    return compute_tiers(frame, program, THRESHOLDS, NOW).set_index("subject_id")
 
 
 def test_three_users_over_the_threshold_carry_their_account() -> None:
@@ -84,3 +86,81 @@ def test_the_threshold_itself_qualifies_and_a_quarter_point_below_does_not() -> 
     tiers = judged(subject("acme", 60), subject("beta", 59.75))
     assert tiers["qualified"].tolist() == [True, False]
     assert tiers.loc["beta", "reason"] == "scores below the threshold"
+
+
+PLANS = (
+    subject("on_trial", 100, profile="trial"),
+    subject("on_free", 100, profile="freemium"),
+    subject("on_another", 100, profile=None),
+    subject("on_none", 100, profile=float("nan")),
+    subject("on_blank", 100, profile=""),
+    user("u1", "on_trial", 100, profile="trial"),
+    user("u2", "on_free", 100, profile="freemium"),
+)
+
+
+@pytest.mark.parametrize(
+    ("profile", "inside"),
+    [
+        ("trial", {"on_trial", "u1"}),
+        ("freemium", {"on_free", "u2"}),
+        ("any", {"on_trial", "on_free", "on_another", "on_none", "on_blank", "u1", "u2"}),
+    ],
+)
+def test_a_profile_draws_its_population_from_its_plans_alone(
+    profile: str, inside: set[str]
+) -> None:
+    program = PROGRAM.model_copy(update={"profile": profile})
+    frame = with_eligibility(pd.DataFrame(list(PLANS)), program).set_index("subject_id")
+    assert set(frame.index[frame["in_population"]]) == inside
+    assert set(frame.index[frame["eligible"]]) == inside
+    others = frame[~frame["in_population"]]
+    assert set(others["reason"]) <= {f"is not on a {profile} plan"}
+
+
+def test_who_is_on_another_plan_never_qualifies_and_is_told_so() -> None:
+    program = PROGRAM.model_copy(update={"profile": "trial"})
+    tiers = judged(*PLANS, program=program)
+    assert tiers.index[tiers["qualified"]].tolist() == ["on_trial", "u1"]
+    assert tiers.loc["on_none", "reason"] == "is not on a trial plan"
+
+
+def test_users_of_an_account_on_another_plan_carry_nobody() -> None:
+    program = PROGRAM.model_copy(update={"profile": "freemium"})
+    tiers = judged(
+        subject("acme", 20, profile="trial"),
+        *(user(f"a{number}", "acme", 100, profile="trial") for number in range(3)),
+        program=program,
+    )
+    assert tiers.loc["acme", "users_over"] == 0
+    assert not tiers["qualified"].any()
+
+
+def test_that_an_account_pays_is_said_before_its_plan_and_its_plan_before_a_list() -> None:
+    program = PROGRAM.model_copy(update={"profile": "trial"})
+    tiers = judged(
+        subject("pays", 100, is_paying=True, profile=None),
+        subject("listed", 100, excluded_as="staff", profile="freemium"),
+        subject("listed_trial", 100, excluded_as="staff", profile="trial"),
+        program=program,
+    )
+    assert tiers["reason"].tolist() == [
+        "already pays",
+        "is not on a trial plan",
+        "is on the list staff",
+    ]
+    assert not tiers["in_population"].any()
+
+
+def test_a_profile_needs_the_column_that_says_who_is_on_which_plan() -> None:
+    program = PROGRAM.model_copy(update={"profile": "trial"})
+    without = pd.DataFrame([subject("acme", 100)]).drop(columns="profile")
+    assert with_eligibility(without, PROGRAM)["eligible"].all()
+    with pytest.raises(KeyError, match="profile"):
+        with_eligibility(without, program)
+
+
+def test_an_empty_frame_has_no_population() -> None:
+    program = PROGRAM.model_copy(update={"profile": "trial"})
+    empty = pd.DataFrame([subject("acme", 100)]).iloc[:0]
+    assert with_eligibility(empty, program)["in_population"].sum() == 0

@@ -9,8 +9,9 @@ import pytest
 from pql_platform.errors import PqlError
 from pql_platform.warehouse.building import build, run_audits
 from pql_platform.warehouse.connection import open_warehouse
+from pql_platform.warehouse.deployments import deployed_models
 from pql_platform.warehouse.manifest import load_manifest
-from pql_platform.warehouse.rescoring import deployed_models, read_clock, rescore
+from pql_platform.warehouse.rescoring import read_clock, rescore
 
 
 def test_a_build_computes_what_the_live_path_computed(warehouse, kit, small_world) -> None:
@@ -33,8 +34,8 @@ def test_a_row_that_breaks_a_promise_is_shown_with_the_audit_that_it_breaks(ware
         connection.execute(
             f"INSERT INTO {physical(connection, 'scores.composites')}"  # noqa: S608
             " (program, level, subject_id, account_id, score, usage_depth, frequency,"
-            "  feature_adoption, viral, compound, negative, limited, categories_active)"
-            " VALUES ('unit', 'account', 'acme', 'acme', 100.25, 0, 0, 0, 0, 0, 0, 0, 0)"
+            "  feature_adoption, viral, compound, spread, negative, limited, categories_active)"
+            " VALUES ('unit', 'account', 'acme', 'acme', 100.25, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
         )
         broken = [promise for promise in run_audits(connection, manifest).values() if promise]
     assert [(promise.model, promise.audit, promise.rows) for promise in broken] == [
@@ -52,7 +53,6 @@ def test_a_build_that_breaks_an_audit_fails_and_names_model_and_audit(warehouse,
         connection.execute("INSERT INTO raw.events FROM raw.events")
     with pytest.raises(PqlError) as refused:
         build(warehouse, kit.NOW)
-    print(refused.value)
     assert "staging.messages" in str(refused.value)
     assert "unique_values" in str(refused.value)
     assert refused.value.hint

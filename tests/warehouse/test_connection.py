@@ -10,7 +10,8 @@ import pytest
 
 from pql_platform.errors import PqlError
 from pql_platform.warehouse.connection import open_serving, open_warehouse, warehouse_lock
-from pql_platform.warehouse.rescoring import deployed_models, read_clock
+from pql_platform.warehouse.deployments import deployed_models
+from pql_platform.warehouse.rescoring import read_clock
 
 HOLDER = """
 import sys

@@ -5,21 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from pql_platform.program.load import load_program
 from pql_platform.warehouse.check import UNIT_PROGRAM
-from pql_platform.warehouse.definition import compile_definition, definition_digest
+from pql_platform.warehouse.definition import (
+    compile_definition,
+    compile_variables,
+    definition_digest,
+)
 from pql_platform.warehouse.manifest import load_manifest, render_manifest
 
 NASTY = "x' OR 1=1; DROP TABLE staging.events; -- @definition {{ x }} \" $1 ?"
 
-READ_THE_DEFINITION = {
-    "staging.users",
-    "features.signal_days",
-    "features.signals",
-    "features.subjects",
-    "scores.contributions",
-}
+READ_BEHAVIOURS = {"features.sessions", "features.signal_days"}
 
 
 def edited(tmp_path: Path, *changes: tuple[str, str]) -> Path:
@@ -43,7 +42,7 @@ def test_another_event_changes_the_models_that_read_it_and_stays_a_name(
     before = {model.name: model for model in load_manifest(deployed)}
     after = {model.name: model for model in render_manifest(kit.settings_of(tmp_path, programs))}
     changed = {name for name in before if before[name].fingerprint != after[name].fingerprint}
-    assert changed == READ_THE_DEFINITION
+    assert changed == READ_BEHAVIOURS
     assert before["features.signals"].query == after["features.signals"].query
 
     with duckdb.connect() as connection:
@@ -53,16 +52,40 @@ def test_another_event_changes_the_models_that_read_it_and_stays_a_name(
             "CREATE TABLE staging.events AS SELECT 'acme' AS account_id, 'ann' AS user_id,"
             " UNNEST([$nasty, 'x', 'Board Copied']) AS event,"
             " TIMESTAMP '2026-03-01' AS occurred_at, DATE '2026-03-01' AS day,"
-            " '{}' AS properties, NULL::TIMESTAMP AS session_started_at",
+            " '{}' AS properties",
             {"nasty": NASTY},
         )
-        connection.execute(
-            "CREATE TABLE features.sessions (account_id TEXT, user_id TEXT,"
-            " session_started_at TIMESTAMP, day DATE, seconds BIGINT)"
-        )
-        found = connection.execute(after["features.signal_days"].query).df()
+        for model in ("features.sessions", "features.signal_days"):
+            connection.execute(f"CREATE TABLE {model} AS {after[model].query}")
+        found = connection.execute("FROM features.signal_days").df()
     assert found.loc[found.signal == "made", "occurrences"].tolist() == [2]
-    assert not (found.signal == "days").any()
+    assert not found.signal.isin(["days", "visits"]).any()
+
+
+CHANGES = {
+    "identity": ("from: [group, email_domain]", "from: [email_domain]"),
+    "behaviours": ("draft: [false, 0]", "draft: [false, 1]"),
+    "windows": ("window_days: 30\n    threshold: 1", "window_days: 14\n    threshold: 1"),
+    "facts": ('employees: ">= 50"', 'employees: ">= 60"'),
+    "weights": ("spread_points: 10", "spread_points: 20"),
+}
+
+
+@pytest.mark.parametrize("part", CHANGES)
+def test_a_change_is_seen_by_the_models_that_read_its_part_and_by_no_other(part, tmp_path) -> None:
+    before = load_program(UNIT_PROGRAM).program
+    after = load_program(edited(tmp_path, CHANGES[part])).program
+    old, new = compile_variables([before]), compile_variables([after])
+    assert [name for name in old if old[name] != new[name]] == [part]
+    assert definition_digest(before) != definition_digest(after)
+
+
+def test_what_a_reason_is_worth_leaves_every_feature_as_it_is(deployed, tmp_path, kit) -> None:
+    programs = edited(tmp_path, CHANGES["weights"])
+    before = {model.name: model for model in load_manifest(deployed)}
+    after = {model.name: model for model in render_manifest(kit.settings_of(tmp_path, programs))}
+    changed = {name for name in before if before[name].fingerprint != after[name].fingerprint}
+    assert changed == {"scores.contributions"}
 
 
 def test_who_answers_and_what_is_said_changes_no_number(deployed, tmp_path) -> None:

@@ -14,16 +14,16 @@ def test_every_model_passes_its_rules_and_its_unit_tests(monkeypatch, tmp_path) 
     set_console(NoopConsole())
     checked = check_project()
     assert checked.failures == ()
-    assert checked.models == 11
-    assert checked.tests >= 16
+    assert checked.models == 16
+    assert checked.tests >= 23
     assert not (tmp_path / "untouched").exists()
 
 
 def test_failures_are_printed_and_make_the_command_fail(monkeypatch, capsys) -> None:
-    failed = Checked(11, 16, ("staging.users: nomissingowner: no [owner]",))
+    failed = Checked(16, 23, ("staging.users: nomissingowner: no [owner]",))
     monkeypatch.setattr(check, "check_project", lambda: failed)
     assert main() == 1
     assert "staging.users: nomissingowner: no [owner]" in capsys.readouterr().out
-    monkeypatch.setattr(check, "check_project", lambda: Checked(11, 16, ()))
+    monkeypatch.setattr(check, "check_project", lambda: Checked(16, 23, ()))
     assert main() == 0
-    assert "11 models linted, 16 tests passed" in capsys.readouterr().out
+    assert "16 models linted, 23 tests passed" in capsys.readouterr().out

@@ -8,6 +8,7 @@ SELECT
   composites.last_signal_at,
   subjects.segment,
   subjects.country,
+  subjects.profile,
   subjects.is_paying,
   subjects.excluded_as,
   subjects.unfit_because,

@@ -26,4 +26,4 @@ LEFT JOIN (
   AND composites.subject_id = explained.subject_id
 WHERE
   composites.score <> COALESCE(explained.points, 0)
-  OR composites.score <> composites.usage_depth + composites.frequency + composites.feature_adoption + composites.viral + composites.compound + composites.negative + composites.limited
+  OR composites.score <> composites.usage_depth + composites.frequency + composites.feature_adoption + composites.viral + composites.compound + composites.spread + composites.negative + composites.limited

@@ -1,38 +1,44 @@
-"""The latest known value of each trait, whatever call brought it."""
+"""Traits out of identify and group calls: one row per trait that a call gives."""
 
 from sqlmesh import macro
 
+from macros.literals import json_text, number, text
+
 
 @macro()
-def latest_traits(evaluator, relation, key, call, traits):
-    """One row per key with a column per trait: the last value that was not empty.
+def given_traits(evaluator, relation, key, traits):
+    """One row per key, trait and instant; empty values are none.
 
-    Ties in time are decided by the message id, so that the order of arrival changes nothing.
+    Of several values at one instant the greatest counts, so that the order of arrival changes
+    nothing.
     """
     relation, key = relation.sql("duckdb"), key.sql("duckdb")
-    names = [trait.this for trait in traits.expressions]
-    values = " UNION ALL ".join(
+    rows = " UNION ALL ".join(
         f"""
-        SELECT {key}, '{name}' AS trait, JSON_EXTRACT_STRING(traits, '$.{name}') AS value,
-          occurred_at, message_id
+        SELECT {key}, {text(trait.this)}::TEXT AS trait,
+          {json_text("traits", trait.this)} AS value, occurred_at
         FROM {relation}
-        WHERE type = '{call.this}' AND NOT {key} IS NULL
         """
-        for name in names
-    )
-    columns = ", ".join(
-        f"MAX(CASE WHEN trait = '{name}' THEN value END) AS {name}" for name in names
+        for trait in traits.expressions
     )
     return f"""
-        SELECT {key}, {columns}
-        FROM (
-          SELECT {key}, trait, value,
-            ROW_NUMBER() OVER (
-              PARTITION BY {key}, trait ORDER BY occurred_at DESC, message_id DESC
-            ) AS position
-          FROM ({values}) AS given
-          WHERE NOT value IS NULL AND value <> ''
-        ) AS ranked
-        WHERE position = 1
-        GROUP BY {key}
+        SELECT {key}, trait, MAX(value) AS value, occurred_at
+        FROM ({rows}) AS given
+        WHERE NOT value IS NULL AND value <> ''
+        GROUP BY {key}, trait, occurred_at
     """
+
+
+@macro()
+def trait_columns(evaluator, traits):
+    """A column per trait out of rows with `trait` and `value`."""
+    return [
+        f"MAX(CASE WHEN trait = {text(trait.this)} THEN value END) AS {trait.this}"
+        for trait in traits.expressions
+    ]
+
+
+@macro()
+def whole_number(evaluator, value):
+    """The whole part of a text that is a number; NULL when it is none."""
+    return f"FLOOR({number(value.sql('duckdb'), digits=15)})"

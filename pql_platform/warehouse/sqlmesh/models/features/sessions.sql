@@ -1,35 +1,101 @@
-/* One row per visit of a user: events no more than 30 minutes apart. */
+/* One row per signal that counts visits and visit that counts for it: events of a person no more than 30 minutes apart, at least one of them a core action. */
 MODEL (
   name features.sessions,
   kind FULL,
   owner product,
-  grain (account_id, user_id, session_started_at),
+  grain (program, signal, account_id, user_id, session_started_at),
   column_descriptions (
+    program = 'Program that defines the signal',
+    signal = 'Name of the signal in the program file',
     account_id = 'The account in which the user worked',
     user_id = 'The visitor',
     session_started_at = 'First event of the visit, UTC',
     day = 'Day on which the visit started, UTC',
     seconds = 'First to last event, seconds',
-    events = 'Product events in the visit, count'
+    events = 'Product events in the visit, count',
+    meaningful_events = 'Core actions among them, count'
   ),
   audits (
-    not_null(columns := (account_id, user_id, session_started_at)),
-    unique_combination_of_columns(columns := (account_id, user_id, session_started_at)),
-    accepted_range("column" := seconds, min_v := 0)
+    not_null(columns := (program, signal, account_id, user_id, session_started_at)),
+    unique_combination_of_columns(columns := (program, signal, account_id, user_id, session_started_at)),
+    accepted_range("column" := seconds, min_v := 0),
+    accepted_range("column" := meaningful_events, min_v := 1)
   )
 );
 
+WITH visitors /* A number for each, since sorting all events by two texts takes twice as long. */ AS (
+  SELECT
+    link_id,
+    account_id,
+    user_id,
+    DENSE_RANK() OVER (ORDER BY account_id, user_id) AS visitor
+  FROM staging.owners
+  WHERE
+    NOT user_id IS NULL
+), flagged AS (
+  SELECT
+    visitors.visitor,
+    events.occurred_at,
+    @visit_flags(@behaviours),
+    CASE
+      WHEN events.occurred_at - LAG(events.occurred_at) OVER (PARTITION BY visitors.visitor ORDER BY events.occurred_at) <= INTERVAL '30' MINUTE
+      THEN 0
+      ELSE 1
+    END AS starts_visit
+  FROM staging.messages AS events
+  INNER JOIN visitors
+    ON events.link_id = visitors.link_id
+  WHERE
+    events.type IN ('track', 'page', 'screen')
+), numbered AS (
+  SELECT
+    *,
+    SUM(starts_visit) OVER (
+      PARTITION BY visitor
+      ORDER BY occurred_at NULLS FIRST
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS visit
+  FROM flagged
+), timed AS (
+  SELECT
+    visitor,
+    MIN(occurred_at) AS session_started_at,
+    MAX(occurred_at) AS session_ended_at,
+    COUNT(*) AS events,
+    @visit_sums(@behaviours)
+  FROM numbered
+  GROUP BY
+    visitor,
+    visit
+), names AS (
+  SELECT DISTINCT
+    visitor,
+    account_id,
+    user_id
+  FROM visitors
+), visits AS (
+  SELECT
+    timed.*,
+    names.account_id,
+    names.user_id
+  FROM timed
+  INNER JOIN names
+    ON timed.visitor = names.visitor
+), sessions AS (
+  @meaningful_visits(@behaviours)
+)
 SELECT
+  program::TEXT AS program,
+  signal::TEXT AS signal,
   account_id::TEXT AS account_id,
   user_id::TEXT AS user_id,
   session_started_at::TIMESTAMP AS session_started_at,
   session_started_at::DATE AS day,
-  DATE_DIFF('SECOND', MIN(occurred_at), MAX(occurred_at))::BIGINT AS seconds,
-  COUNT(*)::BIGINT AS events
-FROM staging.events
-WHERE
-  NOT session_started_at IS NULL
-GROUP BY
-  account_id,
-  user_id,
-  session_started_at
+  DATE_DIFF(
+    'SECOND',
+    DATE_TRUNC('SECOND', session_started_at),
+    DATE_TRUNC('SECOND', session_ended_at)
+  )::BIGINT AS seconds,
+  events::BIGINT AS events,
+  meaningful_events::BIGINT AS meaningful_events
+FROM sessions

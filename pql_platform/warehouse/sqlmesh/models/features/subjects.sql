@@ -6,22 +6,25 @@ MODEL (
   grain (program, level, subject_id),
   column_descriptions (
     program = 'Program',
-    level = 'user or account',
+    level = 'user or account, text',
     subject_id = 'user_id or account_id',
     account_id = 'The account',
     email_domain = 'E-mail domain of the user; for an account its domain, else that of a user',
     title = 'Job title of the user',
     plan = 'Plan of the account',
+    profile = 'trial or freemium by its plan; empty when the plan is neither, or unknown',
     employees = 'Head count of the account, persons',
     industry = 'Industry of the account',
+    funding = 'Funding of the account',
     country = 'Country of the account, for a user the own one first',
     users = 'Identified users of the account, persons',
-    active_users = 'Users of the account with an event in the past 14 days, persons',
+    active_users = 'Users of the account seen in the past 14 days, persons',
+    engaged_users = 'Users of the account with an occurrence of a signal inside its window, persons',
     first_seen_at = 'First message of the user or account, UTC',
     days_since_signup = 'Whole days from the first message to the clock, days',
     segment = 'Segment by head count, as the program draws it',
     converted_at = 'First conversion event of the account, UTC',
-    is_paying = 'Whether the account has converted',
+    is_paying = 'Whether the account has converted, boolean',
     aha_reached_at = 'When the aha moment was reached, UTC; empty while not',
     excluded_as = 'Exclusion list on which it stands; empty when on none',
     unfit_because = 'Fit requirement that it does not meet; empty when it meets all'
@@ -33,17 +36,33 @@ MODEL (
 );
 
 WITH programs AS (
-  @program_rows(@definition)
+  @program_rows(@facts)
+), windows AS (
+  @signal_windows(@windows)
 ), activity AS (
   SELECT
-    events.account_id,
-    COUNT(DISTINCT events.user_id) AS active_users
-  FROM staging.events AS events
+    users.account_id,
+    COUNT(*) AS active_users
+  FROM staging.users AS users
   CROSS JOIN raw.clock AS clock
   WHERE
-    clock.as_of::DATE - events.day < 14
+    DATE_DIFF('DAY', users.last_seen_at::DATE, clock.as_of::DATE) < 14
   GROUP BY
-    events.account_id
+    users.account_id
+), engagement AS (
+  SELECT
+    days.program,
+    days.account_id,
+    COUNT(DISTINCT days.user_id) AS engaged_users
+  FROM features.signal_days AS days
+  INNER JOIN windows
+    ON days.program = windows.program AND days.signal = windows.signal
+  CROSS JOIN raw.clock AS clock
+  WHERE
+    DATE_DIFF('DAY', days.day::DATE, clock.as_of::DATE) < windows.window_days
+  GROUP BY
+    days.program,
+    days.account_id
 ), domains AS (
   SELECT
     account_id,
@@ -77,21 +96,30 @@ WITH programs AS (
   FROM staging.users AS users
   INNER JOIN staging.accounts AS accounts
     ON users.account_id = accounts.account_id
+), milestones AS (
+  SELECT
+    events.account_id,
+    events.user_id,
+    events.event,
+    events.occurred_at
+  FROM staging.events AS events
+  WHERE
+    @milestone_names(@facts)
 ), conversions AS (
   SELECT
     programs.program,
-    events.account_id,
-    MIN(events.occurred_at) AS converted_at
-  FROM staging.events AS events
+    milestones.account_id,
+    MIN(milestones.occurred_at) AS converted_at
+  FROM milestones
   INNER JOIN programs
-    ON events.event = programs.conversion_event
+    ON milestones.event = programs.conversion_event
   GROUP BY
     programs.program,
-    events.account_id
+    milestones.account_id
 ), aha_events AS (
-  @aha_events(@definition)
+  @aha_events(@facts)
 ), aha_spans AS (
-  @aha_spans(@definition)
+  @aha_spans(@facts)
 ), aha AS (
   SELECT
     program,
@@ -115,11 +143,13 @@ WITH programs AS (
     accounts.plan,
     accounts.employees,
     accounts.industry,
+    accounts.funding,
     people.country,
     accounts.users,
     COALESCE(activity.active_users, 0) AS active_users,
+    COALESCE(engagement.engaged_users, 0) AS engaged_users,
     people.first_seen_at,
-    clock.as_of::DATE - people.first_seen_at::DATE AS days_since_signup,
+    DATE_DIFF('DAY', people.first_seen_at::DATE, clock.as_of::DATE) AS days_since_signup,
     conversions.converted_at,
     aha.aha_reached_at
   FROM people
@@ -129,6 +159,9 @@ WITH programs AS (
     ON people.account_id = accounts.account_id
   LEFT JOIN activity
     ON people.account_id = activity.account_id
+  LEFT JOIN engagement
+    ON programs.program = engagement.program
+    AND people.account_id = engagement.account_id
   LEFT JOIN conversions
     ON programs.program = conversions.program
     AND people.account_id = conversions.account_id
@@ -145,15 +178,20 @@ SELECT
   email_domain::TEXT AS email_domain,
   title::TEXT AS title,
   plan::TEXT AS plan,
+  (
+    @profile(@facts)
+  )::TEXT AS profile,
   employees::BIGINT AS employees,
   industry::TEXT AS industry,
+  funding::TEXT AS funding,
   country::TEXT AS country,
   users::BIGINT AS users,
   active_users::BIGINT AS active_users,
+  engaged_users::BIGINT AS engaged_users,
   first_seen_at::TIMESTAMP AS first_seen_at,
   days_since_signup::BIGINT AS days_since_signup,
   (
-    @segment(@definition)
+    @segment(@facts)
   )::TEXT AS segment,
   converted_at::TIMESTAMP AS converted_at,
   (
@@ -161,9 +199,9 @@ SELECT
   )::BOOLEAN AS is_paying,
   aha_reached_at::TIMESTAMP AS aha_reached_at,
   (
-    @excluded_as(@definition)
+    @excluded_as(@facts)
   )::TEXT AS excluded_as,
   (
-    @unfit_because(@definition)
+    @unfit_because(@facts)
   )::TEXT AS unfit_because
 FROM facts

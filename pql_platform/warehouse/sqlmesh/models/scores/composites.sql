@@ -6,7 +6,7 @@ MODEL (
   grain (program, level, subject_id),
   column_descriptions (
     program = 'Program',
-    level = 'user or account',
+    level = 'user or account, text',
     subject_id = 'user_id or account_id',
     account_id = 'The account',
     score = 'Composite score, 0 to 100 in quarter points: the sum of the contributions',
@@ -15,8 +15,9 @@ MODEL (
     feature_adoption = 'Points from feature adoption',
     viral = 'Points from viral and social signals',
     compound = 'Points from compound signals',
+    spread = 'Points for the spread across the team',
     negative = 'Points taken away',
-    limited = 'Points cut or given by the limits of 0 and 100',
+    limited = 'Points cut or given by the limits of a score',
     categories_active = 'Categories with points, count of 4',
     last_signal_at = 'Latest event that fed a signal, UTC'
   ),
@@ -39,6 +40,7 @@ WITH points AS (
     SUM(CASE WHEN category = 'feature_adoption' THEN points ELSE 0 END) AS feature_adoption,
     SUM(CASE WHEN category = 'viral' THEN points ELSE 0 END) AS viral,
     SUM(CASE WHEN category = 'compound' THEN points ELSE 0 END) AS compound,
+    SUM(CASE WHEN category = 'spread' THEN points ELSE 0 END) AS spread,
     SUM(CASE WHEN category = 'negative' THEN points ELSE 0 END) AS negative,
     SUM(CASE WHEN category = 'limit' THEN points ELSE 0 END) AS limited,
     COUNT(
@@ -75,6 +77,7 @@ SELECT
   COALESCE(points.feature_adoption, 0)::DECIMAL(9, 2) AS feature_adoption,
   COALESCE(points.viral, 0)::DECIMAL(9, 2) AS viral,
   COALESCE(points.compound, 0)::DECIMAL(9, 2) AS compound,
+  COALESCE(points.spread, 0)::DECIMAL(9, 2) AS spread,
   COALESCE(points.negative, 0)::DECIMAL(9, 2) AS negative,
   COALESCE(points.limited, 0)::DECIMAL(9, 2) AS limited,
   COALESCE(points.categories_active, 0)::BIGINT AS categories_active,

@@ -6,12 +6,13 @@ MODEL (
   grain (program, level, subject_id, signal),
   column_descriptions (
     program = 'Program',
-    level = 'user or account',
+    level = 'user or account, text',
     subject_id = 'user_id or account_id',
     account_id = 'The account',
-    signal = 'Name of the signal, compound or deduction; cap and floor keep the score within 0 and 100',
-    category = 'usage_depth, frequency, feature_adoption, viral, compound, negative or limit',
-    value = 'Value of the measure; empty where there is none',
+    signal = 'Name of the signal, compound or deduction; team_spread; cap, single_user_cap and floor keep the score within its limits',
+    category = 'usage_depth, frequency, feature_adoption, viral, compound, spread, negative or limit, text',
+    user_id = 'Whose value earned the points; empty for those of a team, and where there is no value',
+    value = 'Value of the measure in the unit of the measure: count, days, sessions, minutes, persons, ratio; empty where there is none',
     points = 'Points, in quarter points',
     max_points = 'Points at the full threshold; empty where there is no such limit'
   ),
@@ -22,30 +23,33 @@ MODEL (
   )
 );
 
-WITH parameters AS (
-  @signal_rows(@definition)
+WITH weights AS (
+  @signal_weights(@weights)
 ), compounds AS (
-  @compound_rows(@definition)
+  @compound_conditions(@weights)
+), rules AS (
+  @account_rules(@weights)
 ), earned /* Multiplied before divided, as in domain/points.py: whole numbers then stay exact. */ AS (
   SELECT
     valued.program,
     valued.level,
     valued.subject_id,
     valued.account_id,
+    valued.user_id,
     valued.signal,
-    parameters.category,
+    weights.category,
     valued.value,
-    parameters.max_points,
+    weights.max_points,
     FLOOR(
       CASE
-        WHEN parameters.measure = 'days_since_last'
-        THEN parameters.max_points * 4 * parameters.threshold / GREATEST(valued.value, parameters.threshold)
-        ELSE parameters.max_points * 4 * LEAST(valued.value, parameters.threshold) / parameters.threshold * POWER(0.5, valued.days_since_last / parameters.half_life_days)
+        WHEN weights.lower_is_better
+        THEN weights.max_points * 4 * weights.threshold / GREATEST(valued.value, weights.threshold)
+        ELSE weights.max_points * 4 * LEAST(valued.value, weights.threshold) / weights.threshold * POWER(0.5, LEAST(valued.days_since_last / weights.half_life_days, 1000))
       END
     ) / 4 AS points
   FROM features.signals AS valued
-  INNER JOIN parameters
-    ON valued.program = parameters.program AND valued.signal = parameters.signal
+  INNER JOIN weights
+    ON valued.program = weights.program AND valued.signal = weights.signal
 ), met AS (
   SELECT
     compounds.program,
@@ -57,11 +61,13 @@ WITH parameters AS (
     compounds.conditions,
     COUNT(*) AS conditions_met
   FROM compounds
+  INNER JOIN weights
+    ON compounds.program = weights.program AND compounds.signal = weights.signal
   INNER JOIN features.signals AS valued
     ON compounds.program = valued.program
     AND compounds.signal = valued.signal
     AND CASE
-      WHEN compounds.lower_is_better
+      WHEN weights.lower_is_better
       THEN valued.value <= compounds.at_least
       ELSE valued.value >= compounds.at_least
     END
@@ -73,12 +79,31 @@ WITH parameters AS (
     compounds.compound,
     compounds.points,
     compounds.conditions
+), spread AS (
+  SELECT
+    subjects.program,
+    subjects.level,
+    subjects.subject_id,
+    subjects.account_id,
+    subjects.engaged_users,
+    rules.spread_points,
+    FLOOR(
+      4 * rules.spread_points * LEAST(subjects.engaged_users - 1, rules.spread_users - 1) / (
+        rules.spread_users - 1
+      )
+    ) / 4 AS points
+  FROM features.subjects AS subjects
+  INNER JOIN rules
+    ON subjects.program = rules.program
+  WHERE
+    subjects.level = 'account' AND subjects.engaged_users >= 2
 ), reasons AS (
   SELECT
     program,
     level,
     subject_id,
     account_id,
+    user_id,
     signal,
     category,
     value,
@@ -93,16 +118,32 @@ WITH parameters AS (
     level,
     subject_id,
     account_id,
+    NULL::TEXT AS user_id,
     signal,
     'compound' AS category,
-    NULL AS value,
+    NULL::DOUBLE AS value,
     points::DECIMAL(9, 2) AS points,
     points::DECIMAL(9, 2) AS max_points
   FROM met
   WHERE
     conditions_met = conditions
   UNION ALL
-  @negative_rows(@definition)
+  SELECT
+    program,
+    level,
+    subject_id,
+    account_id,
+    NULL::TEXT AS user_id,
+    'team_spread' AS signal,
+    'spread' AS category,
+    engaged_users::DOUBLE AS value,
+    points::DECIMAL(9, 2) AS points,
+    spread_points::DECIMAL(9, 2) AS max_points
+  FROM spread
+  WHERE
+    points > 0
+  UNION ALL
+  @negative_rows(@weights)
 ), totals AS (
   SELECT
     program,
@@ -116,44 +157,42 @@ WITH parameters AS (
     level,
     subject_id,
     account_id
+), capped AS (
+  SELECT
+    totals.program,
+    totals.level,
+    totals.subject_id,
+    totals.account_id,
+    totals.points,
+    CASE
+      WHEN totals.level = 'account' AND COALESCE(subjects.engaged_users, 0) < 2
+      THEN rules.single_user_cap
+      ELSE 100
+    END AS highest
+  FROM totals
+  INNER JOIN rules
+    ON totals.program = rules.program
+  LEFT JOIN features.subjects AS subjects
+    ON totals.program = subjects.program
+    AND totals.level = subjects.level
+    AND totals.subject_id = subjects.subject_id
 ), limits AS (
   SELECT
     program,
     level,
     subject_id,
     account_id,
-    CASE WHEN points > 100 THEN 'cap' ELSE 'floor' END AS signal,
-    'limit' AS category,
-    NULL AS value,
-    CASE WHEN points > 100 THEN 100 - points ELSE -points END::DECIMAL(9, 2) AS points,
-    NULL AS max_points
-  FROM totals
+    CASE
+      WHEN points <= highest
+      THEN 'floor'
+      WHEN highest < 100
+      THEN 'single_user_cap'
+      ELSE 'cap'
+    END AS signal,
+    CASE WHEN points > highest THEN highest - points ELSE -points END::DECIMAL(9, 2) AS points
+  FROM capped
   WHERE
-    points > 100 OR points < 0
-), contributions AS (
-  SELECT
-    program,
-    level,
-    subject_id,
-    account_id,
-    signal,
-    category,
-    value,
-    points,
-    max_points
-  FROM reasons
-  UNION ALL
-  SELECT
-    program,
-    level,
-    subject_id,
-    account_id,
-    signal,
-    category,
-    value,
-    points,
-    max_points
-  FROM limits
+    points > highest OR points < 0
 )
 SELECT
   program::TEXT AS program,
@@ -162,7 +201,21 @@ SELECT
   account_id::TEXT AS account_id,
   signal::TEXT AS signal,
   category::TEXT AS category,
+  user_id::TEXT AS user_id,
   value::DOUBLE AS value,
   points::DECIMAL(9, 2) AS points,
   max_points::DECIMAL(9, 2) AS max_points
-FROM contributions
+FROM reasons
+UNION ALL
+SELECT
+  program::TEXT AS program,
+  level::TEXT AS level,
+  subject_id::TEXT AS subject_id,
+  account_id::TEXT AS account_id,
+  signal::TEXT AS signal,
+  'limit'::TEXT AS category,
+  NULL::TEXT AS user_id,
+  NULL::DOUBLE AS value,
+  points::DECIMAL(9, 2) AS points,
+  NULL::DECIMAL(9, 2) AS max_points
+FROM limits

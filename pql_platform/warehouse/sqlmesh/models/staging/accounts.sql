@@ -11,6 +11,7 @@ MODEL (
     employees = 'Latest head count given, persons',
     industry = 'Latest industry given',
     plan = 'Latest plan given',
+    funding = 'Latest funding given',
     country = 'Latest country given for the account, else that of its first user',
     users = 'Identified users that belong to it, persons',
     first_seen_at = 'First message of any of its users or of the group itself, UTC'
@@ -36,8 +37,8 @@ WITH members AS (
 ), groups AS (
   SELECT
     group_id AS account_id,
-    MIN(occurred_at) AS first_seen_at
-  FROM staging.messages
+    MIN(first_at) AS first_seen_at
+  FROM staging.people
   WHERE
     NOT group_id IS NULL
   GROUP BY
@@ -51,12 +52,14 @@ WITH members AS (
     account_id
   FROM groups
 ), traits AS (
-  @latest_traits(
-    relation := staging.messages,
-    key := group_id,
-    call := 'group',
-    traits := ['name', 'domain', 'employees', 'industry', 'plan', 'country']
-  )
+  SELECT
+    account_id,
+    @trait_columns(['name', 'domain', 'employees', 'industry', 'plan', 'country', 'funding'])
+  FROM staging.account_traits
+  WHERE
+    valid_to IS NULL
+  GROUP BY
+    account_id
 )
 SELECT
   ids.account_id::TEXT AS account_id,
@@ -67,9 +70,12 @@ SELECT
     ids.account_id
   )::TEXT AS name,
   LOWER(traits.domain)::TEXT AS domain,
-  TRY_CAST(TRY_CAST(traits.employees AS DOUBLE) AS BIGINT) AS employees,
+  (
+    @whole_number(traits.employees)
+  )::BIGINT AS employees,
   traits.industry::TEXT AS industry,
   traits.plan::TEXT AS plan,
+  traits.funding::TEXT AS funding,
   COALESCE(traits.country, members.country)::TEXT AS country,
   COALESCE(members.users, 0)::BIGINT AS users,
   LEAST(
@@ -82,4 +88,4 @@ LEFT JOIN members
 LEFT JOIN groups
   ON ids.account_id = groups.account_id
 LEFT JOIN traits
-  ON ids.account_id = traits.group_id
+  ON ids.account_id = traits.account_id

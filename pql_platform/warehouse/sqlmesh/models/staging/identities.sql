@@ -6,7 +6,7 @@ MODEL (
   grain anonymous_id,
   column_descriptions (
     anonymous_id = 'Device id, or the earlier id of an alias call',
-    user_id = 'User to whom its anonymous events belong',
+    user_id = 'User to whom its anonymous events belong, merged users resolved',
     first_linked_at = 'First message that carried both, UTC'
   ),
   audits (
@@ -17,40 +17,36 @@ MODEL (
   )
 );
 
-WITH links AS (
+WITH pairs AS (
   SELECT
     anonymous_id,
     user_id,
-    MIN(occurred_at) AS first_linked_at
-  FROM staging.messages
+    first_at
+  FROM staging.links
   WHERE
     NOT anonymous_id IS NULL AND NOT user_id IS NULL
-  GROUP BY
-    anonymous_id,
-    user_id
   UNION ALL
   SELECT
     previous_id AS anonymous_id,
     user_id,
-    MIN(occurred_at) AS first_linked_at
-  FROM staging.messages
+    first_at
+  FROM staging.links
   WHERE
     NOT previous_id IS NULL AND NOT user_id IS NULL AND previous_id <> user_id
-  GROUP BY
-    previous_id,
-    user_id
-), ranked_links AS (
+), ranked AS (
   SELECT
     anonymous_id,
     user_id,
-    first_linked_at,
-    ROW_NUMBER() OVER (PARTITION BY anonymous_id ORDER BY first_linked_at, user_id) AS position
-  FROM links
+    first_at,
+    ROW_NUMBER() OVER (PARTITION BY anonymous_id ORDER BY first_at, user_id) AS position
+  FROM pairs
 )
 SELECT
-  anonymous_id::TEXT AS anonymous_id,
-  user_id::TEXT AS user_id,
-  first_linked_at::TIMESTAMP AS first_linked_at
-FROM ranked_links
+  ranked.anonymous_id::TEXT AS anonymous_id,
+  COALESCE(merged_users.merged_into, ranked.user_id)::TEXT AS user_id,
+  ranked.first_at::TIMESTAMP AS first_linked_at
+FROM ranked
+LEFT JOIN staging.merged_users AS merged_users
+  ON ranked.user_id = merged_users.user_id
 WHERE
-  position = 1
+  ranked.position = 1

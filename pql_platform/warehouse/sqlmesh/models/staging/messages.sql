@@ -6,22 +6,17 @@ MODEL (
   grain message_id,
   column_descriptions (
     message_id = 'Id of the message, unique for ever',
-    type = 'Segment call: track, page, screen, identify, group or alias',
+    type = 'Segment call, text: track, page, screen, identify, group or alias',
     event = 'Name of the event; page:Name for a page view; $identify, $group or $alias',
-    user_id = 'User id as sent, empty while anonymous',
-    anonymous_id = 'Device id as sent',
-    previous_id = 'Earlier id in an alias call',
-    group_id = 'Account id as sent, from the call or its context',
+    link_id = 'Id of the combination of user, device, earlier and group id that it carries',
     occurred_at = 'When it happened, UTC',
     received_at = 'When it became known, UTC',
     properties = 'Event properties, JSON text',
     traits = 'User or account traits, JSON text'
   ),
   audits (
-    not_null(columns := (message_id, occurred_at, received_at)),
-    unique_values(columns := (
-      message_id
-    ))
+    not_null(columns := (message_id, link_id, occurred_at, received_at)),
+    each_message_once
   )
 );
 
@@ -29,14 +24,11 @@ SELECT
   events.message_id::TEXT AS message_id,
   events.type::TEXT AS type,
   events.event::TEXT AS event,
-  events.user_id::TEXT AS user_id,
-  events.anonymous_id::TEXT AS anonymous_id,
-  events.previous_id::TEXT AS previous_id,
-  events.group_id::TEXT AS group_id,
+  events.link_id::BIGINT AS link_id,
   events.occurred_at::TIMESTAMP AS occurred_at,
   events.received_at::TIMESTAMP AS received_at,
-  events.properties::TEXT AS properties,
-  events.traits::TEXT AS traits
+  events.properties,
+  events.traits
 FROM raw.events AS events
 CROSS JOIN raw.clock AS clock
 WHERE

@@ -23,21 +23,12 @@ MODEL (
   )
 );
 
-WITH resolved AS (
-  SELECT
-    COALESCE(messages.user_id, identities.user_id) AS user_id,
-    messages.group_id,
-    messages.occurred_at,
-    messages.message_id
-  FROM staging.messages AS messages
-  LEFT JOIN staging.identities AS identities
-    ON CASE WHEN messages.user_id IS NULL THEN messages.anonymous_id END = identities.anonymous_id
-), seen AS (
+WITH seen AS (
   SELECT
     user_id,
-    MIN(occurred_at) AS first_seen_at,
-    MAX(occurred_at) AS last_seen_at
-  FROM resolved
+    MIN(first_at) AS first_seen_at,
+    MAX(last_at) AS last_seen_at
+  FROM staging.people
   WHERE
     NOT user_id IS NULL
   GROUP BY
@@ -46,17 +37,38 @@ WITH resolved AS (
   SELECT
     user_id,
     group_id,
-    ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY occurred_at DESC, message_id DESC) AS position
-  FROM resolved
+    ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY last_at DESC, group_id DESC) AS position
+  FROM staging.people
   WHERE
     NOT user_id IS NULL AND NOT group_id IS NULL
+), identify_calls AS (
+  SELECT
+    people.user_id,
+    messages.traits,
+    messages.occurred_at
+  FROM staging.messages AS messages
+  INNER JOIN staging.people AS people
+    ON messages.link_id = people.link_id
+  WHERE
+    messages.type = 'identify' AND NOT people.user_id IS NULL
+), given AS (
+  @given_traits(identify_calls, user_id, ['name', 'email', 'title', 'country'])
+), ranked AS (
+  SELECT
+    user_id,
+    trait,
+    value,
+    ROW_NUMBER() OVER (PARTITION BY user_id, trait ORDER BY occurred_at DESC) AS position
+  FROM given
 ), traits AS (
-  @latest_traits(
-    relation := staging.messages,
-    key := user_id,
-    call := 'identify',
-    traits := ['name', 'email', 'title', 'country']
-  )
+  SELECT
+    user_id,
+    @trait_columns(['name', 'email', 'title', 'country'])
+  FROM ranked
+  WHERE
+    position = 1
+  GROUP BY
+    user_id
 ), people AS (
   SELECT
     seen.user_id,
@@ -80,7 +92,7 @@ WITH resolved AS (
 SELECT
   people.user_id::TEXT AS user_id,
   (
-    @account_of_user(@definition)
+    @account_of_user(@identity)
   )::TEXT AS account_id,
   people.name::TEXT AS name,
   people.email::TEXT AS email,
