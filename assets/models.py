@@ -1,7 +1,8 @@
 """The SQLMesh models as Dagster assets: one asset per model, its audits as asset checks.
 
-A thin integration: keys, lineage, columns and audits come from the manifest, so that starting a
-process does not import SQLMesh. What the models compute is in `pql_platform/warehouse/sqlmesh`.
+A thin integration: keys, lineage of tables and columns, and audits come from the manifest, so that
+starting a process does not import SQLMesh. What the models compute is in
+`pql_platform/warehouse/sqlmesh`; that a changed program is rebuilt, in `sensors/programs.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,14 @@ from assets.ingestion import WAREHOUSE_POOL
 from pql_platform.resources import ScoringPass, Warehouse
 from pql_platform.warehouse.building import build, run_audits
 from pql_platform.warehouse.deployments import is_deployed
-from pql_platform.warehouse.manifest import ModelManifest
+from pql_platform.warehouse.manifest import ModelManifest, load_manifest
 from pql_platform.warehouse.rescoring import rescore
 
-RAW_INPUTS = {"raw.clock", "raw.personal_email_domains", "raw.links"}
-"""Written by the pass itself, links together with the events that carry them; they are parameters
-of the models, not data to show."""
+RAW_INPUTS = {"raw.clock", "raw.personal_email_domains"}
+"""Written by the pass itself; they are parameters of the models, not data to show."""
+
+LOADED_WITH_EVENTS = {"raw.links"}
+"""Filled by the same load as raw.events, out of the same messages: one asset."""
 
 
 def asset_key(model: str) -> dg.AssetKey:
@@ -55,12 +58,14 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
     def sqlmesh_models(
         context: dg.AssetExecutionContext, warehouse: Warehouse, scoring_pass: ScoringPass
     ) -> Iterator[Any]:
+        # The file may have changed since this process put its definitions together, and the tiers
+        # read it anew: a changed program must not be judged by scores of the old one.
+        current = load_manifest(warehouse.settings)
         selected = [
-            model for model in manifest if asset_key(model.name) in context.selected_asset_keys
+            model for model in current if asset_key(model.name) in context.selected_asset_keys
         ]
-        # A changed program file must not be judged by scores of the old definition.
         with warehouse.get_connection() as connection:
-            rebuild = scoring_pass.rebuild or not is_deployed(connection, manifest)
+            rebuild = scoring_pass.rebuild or not is_deployed(connection, current)
         if rebuild:
             build(warehouse.settings, scoring_pass.moment, [model.name for model in selected])
             scope = "rebuilt with SQLMesh"
@@ -74,7 +79,13 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
                 ).fetchone() or (0,)
                 yield dg.MaterializeResult(
                     asset_key=asset_key(model.name),
-                    metadata={"dagster/row_count": rows, "scope": scope},
+                    metadata={
+                        "dagster/row_count": rows,
+                        "scope": scope,
+                        # Dagster shows lineage where a materialization says it, and only a rebuild
+                        # can change it: live passes, one every few seconds, do without.
+                        **({"dagster/column_lineage": _lineage(model)} if rebuild else {}),
+                    },
                     data_version=None,
                 )
             wanted = [
@@ -107,18 +118,24 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
     return sqlmesh_models
 
 
+def _upstream_key(table: str) -> dg.AssetKey:
+    return asset_key("raw.events" if table in LOADED_WITH_EVENTS else table)
+
+
 def _spec(model: ModelManifest) -> dg.AssetSpec:
     schema = model.name.partition(".")[0]
     return dg.AssetSpec(
         key=asset_key(model.name),
-        deps=[asset_key(name) for name in model.depends_on if name not in RAW_INPUTS],
+        deps=list(
+            dict.fromkeys(
+                _upstream_key(name) for name in model.depends_on if name not in RAW_INPUTS
+            )
+        ),
         description=model.description,
         group_name=schema,
         owners=[f"team:{model.owner}"],
         kinds={"duckdb", "sqlmesh"},
         code_version=model.fingerprint,
-        # A changed program file is a changed model: it is rebuilt without anybody asking.
-        automation_condition=dg.AutomationCondition.code_version_changed(),
         metadata={
             "grain": ", ".join(model.grain),
             "dagster/column_schema": dg.TableSchema(
@@ -127,5 +144,22 @@ def _spec(model: ModelManifest) -> dg.AssetSpec:
                     for name, kind, says in model.columns
                 ]
             ),
+            "dagster/column_lineage": _lineage(model),
         },
     )
+
+
+def _lineage(model: ModelManifest) -> dg.TableColumnLineage:
+    """From which columns of which assets each column is computed; constants are from nowhere."""
+    found = {
+        column: [
+            dg.TableColumnDep(asset_key=key, column_name=name)
+            for key, name in dict.fromkeys(
+                (_upstream_key(source.table), source.column)
+                for source in sources
+                if source.table not in RAW_INPUTS
+            )
+        ]
+        for column, sources in model.lineage
+    }
+    return dg.TableColumnLineage({column: deps for column, deps in found.items() if deps})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.comparison import stored_scores_equal_rebuilt
 from assets.deliveries import crm_records, slack_alerts
 from assets.handoffs import handoffs
 from assets.ingestion import raw_events
@@ -20,11 +21,17 @@ from expectations.checks import build_expectation_checks
 from pql_platform.automation import build_automation_sensors, build_jobs
 from pql_platform.resources import default_resources
 from pql_platform.settings import Settings, load_settings
-from pql_platform.warehouse.manifest import load_manifest
-from sensors.calendar import expectations_hourly, full_pass_daily, recalibration_quarterly
+from pql_platform.warehouse.manifest import accepted_manifest
+from sensors.calendar import (
+    comparison_hourly,
+    expectations_hourly,
+    full_pass_daily,
+    recalibration_quarterly,
+)
 from sensors.failures import failed_checks, failed_runs
 from sensors.handoffs import waiting_handoffs
 from sensors.inbox import build_inbox_sensors
+from sensors.programs import program_changes
 
 
 def build_defs(
@@ -43,7 +50,7 @@ def build_defs(
     return dg.Definitions(
         assets=[
             raw_events,
-            build_model_assets(load_manifest(settings or load_settings())),
+            build_model_assets(accepted_manifest(settings or load_settings())),
             tiers,
             model_versions,
             handoffs,
@@ -51,14 +58,20 @@ def build_defs(
             slack_alerts,
             crm_records,
         ],
-        asset_checks=suites,
+        asset_checks=[*suites, stored_scores_equal_rebuilt],
         jobs=jobs,
-        schedules=[full_pass_daily, expectations_hourly, recalibration_quarterly],
+        schedules=[
+            full_pass_daily,
+            expectations_hourly,
+            comparison_hourly,
+            recalibration_quarterly,
+        ],
         sensors=[
             *build_inbox_sensors(),
             waiting_handoffs,
             failed_runs,
             failed_checks,
+            program_changes,
             *build_automation_sensors(jobs),
         ],
         resources={**default_resources(), **(resources or {})},

@@ -1,4 +1,4 @@
-"""What happens by the clock: the daily rebuild, the hourly expectations, the quarterly thresholds.
+"""What happens by the clock: the daily rebuild, the hourly checks, the quarterly thresholds.
 
 All times are UTC. Work is derived from data, never from which tick this is: a missed tick is made
 good by the next one.
@@ -8,6 +8,7 @@ import dagster as dg
 
 FULL_PASS = "full_pass"  # noqa: S105 - a pass over the accounts
 EXPECTATIONS = "expectations"
+COMPARISON = "comparison"
 RECALIBRATION = "recalibration"
 
 QUARTERLY_CRON = "0 6 1 1,4,7,10 *"
@@ -30,6 +31,15 @@ expectations_hourly = dg.ScheduleDefinition(
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Hold events, features, scores and hand-offs against their suites.",
+)
+
+comparison_hourly = dg.ScheduleDefinition(
+    name="comparison_hourly",
+    job_name=COMPARISON,
+    cron_schedule="20 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compute stored scores again from the events and hold them against each other.",
 )
 
 recalibration_quarterly = dg.ScheduleDefinition(

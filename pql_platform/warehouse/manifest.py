@@ -1,9 +1,9 @@
 """What the rest of the platform knows of the SQLMesh models without importing SQLMesh.
 
-For each model: its place, its queries rendered for DuckDB with two-part names, its audits, columns
-and fingerprint. Written at deploy, read at every start of a process. The rendered queries run
-unchanged in any catalog that holds the same schemas, which is how the near-real-time path and
-questions about the past share one definition with the full rebuild.
+For each model: its place, its queries rendered for DuckDB with two-part names, its audits, columns,
+where these come from, and its fingerprint. Written at deploy, read at every start of a process. The
+rendered queries run unchanged in any catalog that holds the same schemas, which is how the
+near-real-time path and questions about the past share one definition with the full rebuild.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pql_platform.errors import PqlError
 from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings
+from pql_platform.warehouse import lineage
 from pql_platform.warehouse.definition import compile_definition
+from pql_platform.warehouse.lineage import Lineage, SourceColumn, column_lineage
 from pql_platform.warehouse.project import PROJECT, open_context
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class ModelManifest:
     grain: tuple[str, ...]
     depends_on: tuple[str, ...]
     columns: tuple[tuple[str, str, str], ...]
+    lineage: Lineage
     audits: tuple[Audit, ...]
     query: str
     fingerprint: str
@@ -56,8 +60,7 @@ def load_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
     Read from the cache under PQL_HOME when the programs and the SQLMesh project have not changed
     since; otherwise rendered anew, which imports SQLMesh and takes some seconds.
     """
-    digest = _digest(settings)
-    cache = settings.home / "manifest" / f"{digest}.json"
+    cache = _cache(settings)
     if cache.exists():
         return _from_json(cache.read_text(encoding="utf-8"))
     models = render_manifest(settings)
@@ -66,6 +69,35 @@ def load_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
     part.write_text(json.dumps([asdict(model) for model in models]), encoding="utf-8")
     part.replace(cache)
     return models
+
+
+def rendered_manifest(settings: Settings) -> tuple[ModelManifest, ...] | None:
+    """Return what `load_manifest` would, or None where that would have to render it first.
+
+    For whoever only looks and must not wait. Never None for models that are deployed.
+    """
+    cache = _cache(settings)
+    return _from_json(cache.read_text(encoding="utf-8")) if cache.exists() else None
+
+
+def accepted_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
+    """Return what `load_manifest` does or, while a program file is refused, what it did last.
+
+    Names and columns for whoever lists the models: deliveries and messages to people must go out
+    although nothing can be computed. Whoever computes asks `load_manifest`, and is refused.
+
+    Raises:
+        PqlError: A program file is refused, and none was accepted before.
+    """
+    try:
+        return load_manifest(settings)
+    except PqlError:
+        accepted = sorted(
+            _folder(settings).glob(f"{_renderer()}-*.json"), key=lambda path: path.stat().st_mtime
+        )
+        if not accepted:
+            raise
+        return _from_json(accepted[-1].read_text(encoding="utf-8"))
 
 
 def render_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
@@ -89,7 +121,7 @@ def manifest_of(context: Context) -> tuple[ModelManifest, ...]:
 
 def _describe(context: Context, model: Model) -> ModelManifest:
     types = model.columns_to_types or {}
-    query = _two_part(model.render_query_or_raise())
+    query = model.render_query_or_raise()
     return ModelManifest(
         name=model.name,
         kind="view" if model.kind.is_view else "table",
@@ -114,7 +146,8 @@ def _describe(context: Context, model: Model) -> ModelManifest:
             Audit(audit.name, _two_part(model.render_audit_query(audit, **cast(Any, arguments))))
             for audit, arguments in model.audits_with_args
         ),
-        query=query,
+        lineage=column_lineage(query),
+        query=_two_part(query),
         fingerprint=context.get_snapshot(model, raise_if_missing=True).fingerprint.data_hash,
     )
 
@@ -130,13 +163,31 @@ def _two_part(query: object) -> str:
     return copy.sql("duckdb", comments=False)
 
 
-def _digest(settings: Settings) -> str:
+def _folder(settings: Settings) -> Path:
+    return settings.home / "manifest"
+
+
+def _cache(settings: Settings) -> Path:
+    return _folder(settings) / f"{_renderer()}-{manifest_digest(settings)}.json"
+
+
+def _renderer() -> str:
+    """A short hash of the code that renders: another one may write another form."""
+    code = b"".join(Path(module).read_bytes() for module in (__file__, lineage.__file__))
+    return hashlib.sha256(code).hexdigest()[:8]
+
+
+def manifest_digest(settings: Settings) -> str:
+    """Return a short hash of all that decides the models: the programs and the SQLMesh project.
+
+    Raises:
+        PqlError: A program file is refused.
+    """
     programs = [loaded.program for loaded in load_programs(settings.programs)]
     parts = [compile_definition(programs).encode()]
     for path in sorted(_sources(PROJECT)):
         parts.append(path.relative_to(PROJECT).as_posix().encode())
         parts.append(path.read_bytes())
-    parts.append(Path(__file__).read_bytes())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -157,6 +208,10 @@ def _from_json(text: str) -> tuple[ModelManifest, ...]:
                 "grain": tuple(entry["grain"]),
                 "depends_on": tuple(entry["depends_on"]),
                 "columns": tuple((name, kind, says) for name, kind, says in entry["columns"]),
+                "lineage": tuple(
+                    (name, tuple(SourceColumn(**source) for source in sources))
+                    for name, sources in entry["lineage"]
+                ),
                 "audits": tuple(Audit(**audit) for audit in entry["audits"]),
             }
         )
