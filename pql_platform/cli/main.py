@@ -17,6 +17,7 @@ def build_app() -> typer.Typer:
     """Return the command line with every verb on it."""
     from pql_platform.cli import (
         breakers,
+        challenger,
         contacted,
         demo,
         dev,
@@ -47,6 +48,7 @@ def build_app() -> typer.Typer:
     app.command(name="doctor")(doctor.doctor)
     app.command(name="dev")(dev.dev)
     app.command(name="breakers")(breakers.breakers)
+    app.command(name="challenger")(challenger.challenger)
     app.command(name="recalibrate")(recalibrate.recalibrate)
     return app
 

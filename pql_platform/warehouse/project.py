@@ -49,6 +49,7 @@ def sqlmesh_config(settings: Settings | None = None) -> Config:
                 "nomissingowner",
                 "nomissinggrain",
                 "nomissingcolumndescriptions",
+                "nomissingcolumnunits",
             ],
         ),
         format=FormatConfig(append_newline=True),

@@ -18,7 +18,7 @@ from pql_platform.warehouse.connection import open_serving
 
 COMMANDS = {
     *("demo", "ingest", "run", "scores", "explain", "handoffs", "doctor", "dev"),
-    *("breakers", "contacted", "recalibrate"),
+    *("breakers", "challenger", "contacted", "recalibrate"),
 }
 
 # The public interface; a row may say more than this.

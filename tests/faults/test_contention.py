@@ -29,6 +29,7 @@ LIVE_PASS = Path(__file__).with_name("live_pass_process.py")
 FULL_PASS = Path(__file__).with_name("full_pass_process.py")
 MESSAGES = 27
 """Of one `crossing_session`."""
+PATIENCE_SECONDS = 2 * LOCK_WAIT_SECONDS
 
 
 def is_holding(settings: Settings, pid: int) -> bool:
@@ -53,21 +54,18 @@ def wait_until(happened: Callable[[], bool], seconds: float = 90) -> None:
 def test_micro_batches_that_arrive_while_everything_is_rebuilt_wait_and_end_in_the_right_rows(
     yesterday: Settings, crossing_session: Callable[..., Path], start: Any, ledger: Any
 ) -> None:
-    batches = ["ws_batch_0", "ws_batch_1", "ws_batch_2"]
+    batches = ["ws_batch_0", "ws_batch_1"]
     rebuild = start(FULL_PASS, datetime.now(UTC).isoformat())
     wait_until(lambda: is_holding(yesterday, rebuild.process.pid))
-    waits, live = [], []
+    live = []
     for account in batches:
         crossing_session(yesterday, account=account)
-        live.append((start(LIVE_PASS, datetime.now(UTC).isoformat(), "--forget"), time.monotonic()))
+        live.append(start(LIVE_PASS, datetime.now(UTC).isoformat(), "--forget"))
     assert rebuild.process.poll() is None
-    for process, started in live:
-        code, _, err = process.finish()
-        assert code == 0, err
-        waits.append(time.monotonic() - started)
-    code, _, err = rebuild.finish()
-    assert code == 0, err
-    assert max(waits) < LOCK_WAIT_SECONDS
+    # None waited longer than LOCK_WAIT_SECONDS: that would have been its error.
+    for other in (*live, rebuild):
+        _, err = other.process.communicate(timeout=PATIENCE_SECONDS)
+        assert other.process.returncode == 0, err
 
     assert waiting_files(yesterday) == []
     with open_warehouse(yesterday) as connection:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from pql_platform.warehouse.check import UNIT_PROGRAM
 from pql_platform.warehouse.connection import open_warehouse
 from pql_platform.warehouse.deployments import deployed_models
 from pql_platform.warehouse.loading import LoadCounts, load_inbox
+from pql_platform.warehouse.manifest import ModelManifest
 from pql_platform.warehouse.rescoring import ROLL_UPS
 
 NOW = datetime(2026, 3, 20, 10, tzinfo=UTC)
@@ -99,6 +101,35 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     )
 
 
+def compute(
+    connection: duckdb.DuckDBPyConnection, models: Iterable[ModelManifest], last: str
+) -> None:
+    """Compute models in their order, up to and with the one called `last`."""
+    for model in models:
+        connection.execute(f"CREATE OR REPLACE {model.kind} {model.name} AS {model.query}")
+        if model.name == last:
+            return
+
+
+@contextmanager
+def raw_tables(as_of: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What the models read, in memory and empty but for the clock."""
+    with duckdb.connect() as connection:
+        for schema in ("raw", "staging", "features", "scores"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        connection.execute("CREATE TABLE raw.clock AS SELECT ?::TIMESTAMP AS as_of", [as_of])
+        connection.execute("CREATE TABLE raw.personal_email_domains (domain TEXT)")
+        connection.execute(
+            "CREATE TABLE raw.links (link_id BIGINT, user_id TEXT, anonymous_id TEXT,"
+            " previous_id TEXT, group_id TEXT)"
+        )
+        connection.execute(
+            "CREATE TABLE raw.events (message_id TEXT, type TEXT, event TEXT, link_id BIGINT,"
+            " occurred_at TIMESTAMP, received_at TIMESTAMP, properties TEXT, traits TEXT)"
+        )
+        yield connection
+
+
 def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return connection.execute(query).fetchall()
 
@@ -119,6 +150,8 @@ def kit() -> SimpleNamespace:
         load=load,
         tables=tables,
         rows=rows,
+        compute=compute,
+        raw_tables=raw_tables,
     )
 
 

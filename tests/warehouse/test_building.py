@@ -54,7 +54,7 @@ def test_a_build_that_breaks_an_audit_fails_and_names_model_and_audit(warehouse,
     with pytest.raises(PqlError) as refused:
         build(warehouse, kit.NOW)
     assert "staging.messages" in str(refused.value)
-    assert "unique_values" in str(refused.value)
+    assert "each_message_once" in str(refused.value)
     assert refused.value.hint
 
 

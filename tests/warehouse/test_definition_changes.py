@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from pql_platform.program.load import load_program
@@ -45,18 +45,15 @@ def test_another_event_changes_the_models_that_read_it_and_stays_a_name(
     assert changed == READ_BEHAVIOURS
     assert before["features.signals"].query == after["features.signals"].query
 
-    with duckdb.connect() as connection:
-        connection.execute("CREATE SCHEMA staging")
-        connection.execute("CREATE SCHEMA features")
+    with kit.raw_tables(datetime.fromisoformat("2026-03-02")) as connection:
+        connection.execute("INSERT INTO raw.links VALUES (1, 'ann', NULL, NULL, 'acme')")
         connection.execute(
-            "CREATE TABLE staging.events AS SELECT 'acme' AS account_id, 'ann' AS user_id,"
-            " UNNEST([$nasty, 'x', 'Board Copied']) AS event,"
-            " TIMESTAMP '2026-03-01' AS occurred_at, DATE '2026-03-01' AS day,"
-            " '{}' AS properties",
+            "INSERT INTO raw.events SELECT event, 'track', event, 1, TIMESTAMP '2026-03-01',"
+            " TIMESTAMP '2026-03-01', '{}', '{}'"
+            " FROM (SELECT UNNEST([$nasty, 'x', 'Board Copied']) AS event)",
             {"nasty": NASTY},
         )
-        for model in ("features.sessions", "features.signal_days"):
-            connection.execute(f"CREATE TABLE {model} AS {after[model].query}")
+        kit.compute(connection, after.values(), "features.signal_days")
         found = connection.execute("FROM features.signal_days").df()
     assert found.loc[found.signal == "made", "occurrences"].tolist() == [2]
     assert not found.signal.isin(["days", "visits"]).any()

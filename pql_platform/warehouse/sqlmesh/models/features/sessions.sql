@@ -5,10 +5,10 @@ MODEL (
   owner product,
   grain (program, signal, account_id, user_id, session_started_at),
   column_descriptions (
-    program = 'Program that defines the signal',
+    program = 'Name of the program that defines the signal',
     signal = 'Name of the signal in the program file',
-    account_id = 'The account in which the user worked',
-    user_id = 'The visitor',
+    account_id = 'Id: the account in which the user worked',
+    user_id = 'Id: the visitor',
     session_started_at = 'First event of the visit, UTC',
     day = 'Day on which the visit started, UTC',
     seconds = 'First to last event, seconds',

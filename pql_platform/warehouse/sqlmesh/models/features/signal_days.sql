@@ -5,13 +5,13 @@ MODEL (
   owner product,
   grain (program, signal, account_id, user_id, day),
   column_descriptions (
-    program = 'Program that defines the signal',
+    program = 'Name of the program that defines the signal',
     signal = 'Name of the signal in the program file',
-    account_id = 'The account in which it occurred',
-    user_id = 'Who did it; empty for an event of the account alone',
+    account_id = 'Id: the account in which it occurred',
+    user_id = 'Id: who did it; empty for an event of the account alone',
     day = 'Day, UTC',
     occurrences = 'Matching events, or meaningful visits for the session measures, count',
-    total = 'Sum of the property in its own unit, or seconds of the visits; 0 where the measure needs none',
+    total = 'Sum of the property, or seconds of the visits; 0 where the measure needs none; unit of the property',
     unusable = 'Matching events without a usable number in the property, count',
     first_at = 'First occurrence of the day, UTC',
     last_at = 'Last occurrence of the day, UTC'

@@ -5,10 +5,10 @@ MODEL (
   owner product,
   grain (program, level, subject_id),
   column_descriptions (
-    program = 'Program',
+    program = 'Name of the program',
     level = 'user or account, text',
     subject_id = 'user_id or account_id',
-    account_id = 'The account',
+    account_id = 'Id: the account',
     score = 'Composite score, 0 to 100 in quarter points: the sum of the contributions',
     usage_depth = 'Points from usage depth',
     frequency = 'Points from frequency',

@@ -5,13 +5,13 @@ MODEL (
   owner product,
   grain (program, level, subject_id, signal),
   column_descriptions (
-    program = 'Program',
+    program = 'Name of the program',
     level = 'user or account, text',
     subject_id = 'user_id or account_id',
-    account_id = 'The account',
+    account_id = 'Id: the account',
     signal = 'Name of the signal, compound or deduction; team_spread; cap, single_user_cap and floor keep the score within its limits',
     category = 'usage_depth, frequency, feature_adoption, viral, compound, spread, negative or limit, text',
-    user_id = 'Whose value earned the points; empty for those of a team, and where there is no value',
+    user_id = 'Id: whose value earned the points; empty for those of a team, and where there is no value',
     value = 'Value of the measure in the unit of the measure: count, days, sessions, minutes, persons, ratio; empty where there is none',
     points = 'Points, in quarter points',
     max_points = 'Points at the full threshold; empty where there is no such limit'

@@ -6,8 +6,8 @@ MODEL (
   grain message_id,
   column_descriptions (
     message_id = 'Id of the message',
-    account_id = 'The account at the time: the group of the event, else the account of its user',
-    user_id = 'The person, anonymous events stitched; empty for an event of the account alone',
+    account_id = 'Id: the account at the time: the group of the event, else the account of its user',
+    user_id = 'Id: the person, anonymous events stitched; empty for an event of the account alone',
     event = 'Name of the event; page:Name for a page view',
     occurred_at = 'When it happened, UTC',
     day = 'Day on which it happened, UTC',

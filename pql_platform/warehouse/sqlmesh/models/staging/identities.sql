@@ -6,7 +6,7 @@ MODEL (
   grain anonymous_id,
   column_descriptions (
     anonymous_id = 'Device id, or the earlier id of an alias call',
-    user_id = 'User to whom its anonymous events belong, merged users resolved',
+    user_id = 'Id: user to whom its anonymous events belong, merged users resolved',
     first_linked_at = 'First message that carried both, UTC'
   ),
   audits (

@@ -7,7 +7,7 @@ MODEL (
   column_descriptions (
     link_id = 'Id of the combination',
     account_id = 'The account: the group that the messages name, else the account of the person',
-    user_id = 'The person, anonymous messages stitched; empty for messages of the account alone'
+    user_id = 'Id: the person, anonymous messages stitched; empty for messages of the account alone'
   ),
   audits (
     not_null(columns := (link_id, account_id)),

@@ -6,7 +6,7 @@ MODEL (
   grain link_id,
   column_descriptions (
     link_id = 'Id of the combination',
-    user_id = 'The person; empty for a device that never identified itself, and for no one at all',
+    user_id = 'Id: the person; empty for a device that never identified itself, and for no one at all',
     group_id = 'Account id as sent',
     first_at = 'First message that carries the combination, UTC',
     last_at = 'Latest message that carries the combination, UTC'

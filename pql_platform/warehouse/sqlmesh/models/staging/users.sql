@@ -10,8 +10,8 @@ MODEL (
     name = 'Latest name given',
     email = 'Latest e-mail given, lower case',
     email_domain = 'Part of the e-mail after the @',
-    title = 'Latest job title given',
-    country = 'Latest country given, ISO 3166 alpha-2 where the source sends that',
+    title = 'Latest job title given, text',
+    country = 'Latest country given, ISO 3166 alpha-2 where the source sends that, text',
     first_seen_at = 'First message, anonymous ones included, UTC',
     last_seen_at = 'Latest message, UTC'
   ),
