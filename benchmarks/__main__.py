@@ -11,9 +11,9 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import account_scores, contention, line, micro, rebuild, sustained
+from benchmarks import line, micro, rebuild, serving_load
 
-NAMES = ("line", "rebuild", "micro", "accounts", "contention", "sustained")
+NAMES = ("line", "rebuild", "micro", "contention", "sustained")
 SMALL, LARGE = 10_000_000, 100_000_000
 SEED = 12
 AS_OF = datetime(2026, 11, 1, tzinfo=UTC)
@@ -45,12 +45,10 @@ def _run(name: str, work: Path, arguments: argparse.Namespace) -> None:
         rebuild.run(work, sizes, AS_OF, SEED, arguments.memory_limit)
     elif name == "micro":
         micro.run(work, sizes, AS_OF, SEED, arguments.batches, arguments.memory_limit)
-    elif name == "accounts":
-        account_scores.main()
     elif name == "contention":
-        contention.main()
+        serving_load.contention(work, SEED)
     else:
-        sustained.run(minutes=arguments.minutes)
+        serving_load.sustained(work, SEED, arguments.minutes)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,13 @@ def _call(sender: Any, function: Callable[..., Any], arguments: Any, named: Any)
         started = time.perf_counter()
         result = function(*arguments, **named)
         seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = (
+            max(
+                resource.getrusage(who).ru_maxrss
+                for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+            )
+            / 1024
+        )
         sender.send(Measured(result, seconds, peak))
     except BaseException as error:
         sender.send(RuntimeError(f"{type(error).__name__}: {error}"))

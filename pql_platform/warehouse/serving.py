@@ -21,6 +21,7 @@ PUBLISHED = (
     "scores.composites",
     "pql.tiers",
     "ops.models",
+    "ops.rescored",
 )
 
 

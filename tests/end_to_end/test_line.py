@@ -70,8 +70,12 @@ def test_a_full_and_a_live_pass_materialise_every_asset_of_the_line(today: Setti
 
 def test_every_check_of_the_full_pass_was_made_and_holds(company: Any, today: Settings) -> None:
     graph = build_defs(settings=today).resolve_asset_graph()
-    # The suites run in a job of their own.
-    wanted = {key for key in graph.asset_check_keys if not key.name.startswith("suite_")}
+    # The suites and the comparison with a rebuild run in jobs of their own.
+    wanted = {
+        key
+        for key in graph.asset_check_keys
+        if not key.name.startswith("suite_") and key.name != "stored_scores_equal_rebuilt"
+    }
     instance = open_instance(today)
     try:
         entries = instance.all_logs(
