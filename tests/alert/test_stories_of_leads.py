@@ -145,7 +145,7 @@ def test_a_user_is_told_of_without_a_subject_and_by_their_own_count(facts: Facts
     story = story_of(facts, "user", "ann", "10.5")
     (fact,) = story.signals
     assert plain_signal(fact, NOW) == (
-        "Created 3 boards in the last 14 days (last time 5 days 1 h ago)"
+        "Created 3 boards in the last 14 days (last time 5 days ago)"
     )
     assert (fact.actor, fact.occurrences_ever) == ("", 3)
 
