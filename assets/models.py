@@ -67,7 +67,8 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
         with warehouse.get_connection() as connection:
             rebuild = scoring_pass.rebuild or not is_deployed(connection, current)
         if rebuild:
-            build(warehouse.settings, scoring_pass.moment, [model.name for model in selected])
+            names = [model.name for model in selected]
+            build(warehouse.settings, scoring_pass.given_moment, names)
             scope = "rebuilt with SQLMesh"
         with warehouse.get_connection() as connection:
             if not rebuild:

@@ -121,9 +121,12 @@ class ScoringPass(dg.ConfigurableResource):
     @property
     def moment(self) -> datetime:
         """The clock of the run, aware UTC."""
-        if self.as_of is None:
-            return datetime.now(UTC)
-        return parse_instant(self.as_of)
+        return self.given_moment or datetime.now(UTC)
+
+    @property
+    def given_moment(self) -> datetime | None:
+        """The clock that was asked for, aware UTC; None for the moment of the work itself."""
+        return None if self.as_of is None else parse_instant(self.as_of)
 
 
 def parse_instant(text: str) -> datetime:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from pql_platform.settings import Settings
-from pql_platform.warehouse.connection import open_warehouse
+from pql_platform.warehouse.connection import open_held_warehouse, warehouse_lock
 from pql_platform.warehouse.deployments import record_deployment
 from pql_platform.warehouse.manifest import ModelManifest, load_manifest
 from pql_platform.warehouse.ordering import keep_in_order
@@ -35,22 +35,36 @@ class BrokenPromise:
     examples: tuple[tuple[object, ...], ...]
 
 
-def build(settings: Settings, as_of: datetime, models: Collection[str] | None = None) -> None:
+def build(
+    settings: Settings, as_of: datetime | None, models: Collection[str] | None = None
+) -> None:
     """Deploy the current definition and compute every model (or these) as of an instant.
+
+    One turn at the warehouse from beginning to end: what another pass loads in between would count
+    as scored and never be.
+
+    Args:
+        settings: The installation.
+        as_of: Aware instant; None means the moment at which the turn has come, since a clock read
+            before the wait would stand behind the passes that were waited for.
+        models: Names such as `features.signals`; None means every model.
 
     Raises:
         PqlError: A model or an audit failed; the message names it.
     """
-    with open_warehouse(settings) as connection:
-        keep_in_order(connection)
-        set_clock(connection, as_of)
+    manifest = load_manifest(settings)
     physical_tables: dict[str, str] = {}
-    rebuild(settings, models, after=lambda context: physical_tables.update(_physical(context)))
-    with open_warehouse(settings) as connection:
-        connection.execute("BEGIN")
-        record_deployment(connection, load_manifest(settings), physical_tables, as_of)
-        mark_current(connection)
-        connection.execute("COMMIT")
+    with warehouse_lock(settings.home):
+        moment = as_of or datetime.now(UTC)
+        with open_held_warehouse(settings) as connection:
+            keep_in_order(connection)
+            set_clock(connection, moment)
+        rebuild(settings, models, after=lambda context: physical_tables.update(_physical(context)))
+        with open_held_warehouse(settings) as connection:
+            connection.execute("BEGIN")
+            record_deployment(connection, manifest, physical_tables, moment)
+            mark_current(connection)
+            connection.execute("COMMIT")
 
 
 def _physical(context: Context) -> dict[str, str]:

@@ -61,12 +61,22 @@ def open_warehouse(
     Raises:
         PqlError: The lock was not free in time, or the file cannot be opened.
     """
-    with warehouse_lock(settings.home, wait_seconds):
-        connection = _connect(settings)
-        try:
-            yield connection
-        finally:
-            connection.close()
+    with warehouse_lock(settings.home, wait_seconds), open_held_warehouse(settings) as connection:
+        yield connection
+
+
+@contextmanager
+def open_held_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for whoever holds its lock already, for work in several steps.
+
+    Raises:
+        PqlError: The file cannot be opened.
+    """
+    connection = _connect(settings)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 ROW_GROUP = 8192

@@ -21,7 +21,7 @@ from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import warehouse_lock
 from pql_platform.warehouse.deployments import deployed_models
-from pql_platform.warehouse.project import _listen, _plan, open_context
+from pql_platform.warehouse.project import listen, open_context, plan
 from pql_platform.warehouse.rescoring import ROLL_UPS
 
 if TYPE_CHECKING:
@@ -77,13 +77,13 @@ def plan_challenger(settings: Settings, programs: Path, name: str) -> Challenger
             raise PqlError("Nothing is deployed yet", hint="Run `pql run` first")
         in_production = {snapshot.name: snapshot for snapshot in production.snapshots}
         _bring_roll_ups_up_to_date(context, in_production)
-        computed = {snapshot.name for snapshot in _plan(context, environment=name).new_snapshots}
+        computed = {snapshot.name for snapshot in plan(context, environment=name).new_snapshots}
         tables = {fqn: snapshot.table_name() for fqn, snapshot in in_production.items()}
         models = _models(context)
         own = [one for one in models if one.table_name() != tables.get(one.name)]
         stale = [one.model.name for one in own if one.name not in computed]
         if stale:
-            _plan(context, environment=name, restate_models=stale)
+            plan(context, environment=name, restate_models=stale)
         promoted = context.state_reader.get_environment(name)
         views = {snapshot.name for snapshot in promoted.promoted_snapshots} if promoted else set()
         as_of = _keep_production(context, name)
@@ -184,7 +184,7 @@ def _project(settings: Settings, failed: str) -> Iterator[Context]:
     """
     from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
-    failures = _listen()
+    failures = listen()
     # Reading the project takes seconds and touches no table, so nobody need wait for it.
     context = open_context(settings)
     with warehouse_lock(settings.home), closing(context):

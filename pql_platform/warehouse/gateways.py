@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 DRIVERS = {"duckdb": ("duckdb",), "postgres": ("psycopg", "psycopg2"), "spark": ("pyspark",)}
 """What must be importable: SQLMesh speaks psycopg2, everything of ours psycopg 3."""
 
+ONE_WRITER = 7_051_984
+"""The advisory lock on Postgres of whoever writes: transfer, build or rescoring; the number means
+nothing."""
+
 LOCAL_SPARK = "local[2]"
 SPARK_CATALOG = "spark_catalog"
 BROKEN_RULE = "org.apache.spark.sql.catalyst.optimizer.RemoveRedundantAliases"

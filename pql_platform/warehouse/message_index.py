@@ -11,9 +11,11 @@ there.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import duckdb
 import numpy as np
@@ -113,6 +115,7 @@ class MessageIndex:
         part = self.folder / f".{file}.part"
         with part.open("wb") as stream:
             np.save(stream, keys)
+            _to_disk(stream)
         part.replace(self.folder / file)
         return file
 
@@ -152,11 +155,19 @@ class MessageIndex:
         part = manifest.with_suffix(".part")
         sizes = {run: (self.folder / run).stat().st_size for run in runs}
         content = {"load_id": load_id, "load": load, "runs": sizes}
-        part.write_text(json.dumps(content), encoding="utf-8")
+        with part.open("w", encoding="utf-8") as stream:
+            json.dump(content, stream)
+            _to_disk(stream)
         part.replace(manifest)
         for file in self.folder.glob("*.npy"):
             if file.name not in runs:
                 file.unlink()
+
+
+def _to_disk(stream: IO[Any]) -> None:
+    """A name must not appear before what it names: after a power cut it would hold zeros."""
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _load(connection: duckdb.DuckDBPyConnection, load_id: int) -> str:

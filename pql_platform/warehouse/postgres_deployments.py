@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pql_platform.errors import PqlError
 from pql_platform.settings import Settings
 from pql_platform.warehouse.deployments import Deployed
-from pql_platform.warehouse.gateways import open_postgres
+from pql_platform.warehouse.gateways import ONE_WRITER, open_postgres
 from pql_platform.warehouse.manifest import manifest_of
 from pql_platform.warehouse.project import rebuild
 from pql_platform.warehouse.statements import postgres as statements
@@ -49,14 +49,17 @@ def build(settings: Settings, as_of: datetime, models: Collection[str] | None = 
     Raises:
         PqlError: Postgres cannot be reached, or a model or an audit failed.
     """
-    with open_postgres(settings) as connection, connection.transaction():
-        statements.run(connection, "tables")
-        set_clock(connection, as_of)
     found: list[PostgresModel] = []
-    rebuild(settings, models, after=lambda context: found.extend(_models_of(context)))
-    with open_postgres(settings) as connection, connection.transaction():
-        _record(connection, found, as_of)
-        mark_current(connection)
+    with open_postgres(settings) as connection:
+        with connection.transaction():
+            # For the session: what is brought over or rescored meanwhile would count as scored.
+            connection.execute("SELECT pg_advisory_lock(%s)", [ONE_WRITER])
+            statements.run(connection, "tables")
+            set_clock(connection, as_of)
+        rebuild(settings, models, after=lambda context: found.extend(_models_of(context)))
+        with connection.transaction():
+            _record(connection, found, as_of)
+            mark_current(connection)
 
 
 def set_clock(connection: psycopg.Connection, as_of: datetime) -> None:

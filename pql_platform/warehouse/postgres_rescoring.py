@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pql_platform.errors import PqlError
 from pql_platform.warehouse.deployments import Deployed
+from pql_platform.warehouse.gateways import ONE_WRITER
 from pql_platform.warehouse.postgres_deployments import (
     deployed_models,
     last_rescoring,
@@ -27,9 +28,6 @@ from pql_platform.warehouse.statements import postgres as statements
 
 if TYPE_CHECKING:
     import psycopg
-
-ONE_WRITER = 7_051_984
-"""The advisory lock under which one rescoring at a time runs; the number means nothing."""
 
 _BY_ACCOUNT = ("account_id", "scope_accounts")
 _SCOPES = {

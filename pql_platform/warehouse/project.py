@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pql_platform.errors import PqlError
 from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings, load_settings
-from pql_platform.warehouse.connection import warehouse_lock
 from pql_platform.warehouse.definition import compile_variables
 from pql_platform.warehouse.gateways import gateway_config
 
@@ -65,7 +64,7 @@ def open_context(settings: Settings) -> Context:
     return Context(paths=[str(PROJECT)], config=sqlmesh_config(settings))
 
 
-def _listen() -> list[str]:
+def listen() -> list[str]:
     """Have SQLMesh say nothing, and return the list into which it puts what failed."""
     from sqlmesh.core.console import NoopConsole, set_console
 
@@ -83,7 +82,8 @@ def _listen() -> list[str]:
     return failures
 
 
-def _plan(context: Context, **options: Any) -> Plan:
+def plan(context: Context, **options: Any) -> Plan:
+    """Plan and apply without questions; options are those of SQLMesh's own plan."""
     return context.plan(
         auto_apply=True,
         no_prompts=True,
@@ -101,37 +101,38 @@ def rebuild(
 ) -> None:
     """Plan what changed and recompute the models (all, or these and what reads them).
 
+    The caller holds the warehouse lock where the warehouse is the DuckDB file.
+
     Args:
         settings: Where the warehouse is.
         models: Names such as `features.signals`; None means every model.
-        after: Called with the context while the lock is still held.
+        after: Called with the context once all is computed.
 
     Raises:
         PqlError: A model or one of its audits failed, and which.
     """
     from sqlmesh.utils.errors import SQLMeshError
 
-    failures = _listen()
-    with warehouse_lock(settings.home):
-        context = open_context(settings)
-        try:
-            # A plan that restates ignores changed definitions, so those are deployed first.
-            built = {snapshot.name for snapshot in _plan(context).new_snapshots}
-            stale = [
-                model.name
-                for fqn, model in context.models.items()
-                if not model.kind.is_external
-                and fqn not in built
-                and (models is None or model.name in models)
-            ]
-            if stale:
-                _plan(context, restate_models=stale)
-            if after is not None:
-                after(context)
-        except SQLMeshError as error:
-            raise PqlError(
-                f"The models were not rebuilt: {next(iter(failures), str(error))}",
-                hint="Mend the model or the data and run `pql run` again; events are safe",
-            ) from error
-        finally:
-            context.close()
+    failures = listen()
+    context = open_context(settings)
+    try:
+        # A plan that restates ignores changed definitions, so those are deployed first.
+        built = {snapshot.name for snapshot in plan(context).new_snapshots}
+        stale = [
+            model.name
+            for fqn, model in context.models.items()
+            if not model.kind.is_external
+            and fqn not in built
+            and (models is None or model.name in models)
+        ]
+        if stale:
+            plan(context, restate_models=stale)
+        if after is not None:
+            after(context)
+    except SQLMeshError as error:
+        raise PqlError(
+            f"The models were not rebuilt: {next(iter(failures), str(error))}",
+            hint="Mend the model or the data and run `pql run` again; events are safe",
+        ) from error
+    finally:
+        context.close()

@@ -17,6 +17,8 @@ import duckdb
 import pyarrow as pa
 from pyarrow import csv
 
+from pql_platform.warehouse.gateways import ONE_WRITER
+
 if TYPE_CHECKING:
     import psycopg
     from pyspark.sql import SparkSession
@@ -92,6 +94,8 @@ def to_postgres(source: duckdb.DuckDBPyConnection, target: psycopg.Connection) -
         Rows written, by table.
     """
     with target.transaction():
+        # Not between the steps of a build, which would count these messages as scored.
+        target.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_WRITER])
         target.execute("CREATE SCHEMA IF NOT EXISTS raw")
         return {table.name: _copy(source, target, table) for table in RAW_TABLES}
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from pql_platform.errors import PqlError
+from pql_platform.warehouse import building
 from pql_platform.warehouse.building import build, run_audits
-from pql_platform.warehouse.connection import open_warehouse
+from pql_platform.warehouse.connection import open_warehouse, warehouse_lock
 from pql_platform.warehouse.deployments import deployed_models
 from pql_platform.warehouse.manifest import load_manifest
 from pql_platform.warehouse.rescoring import read_clock, rescore
@@ -61,3 +62,25 @@ def test_a_build_that_breaks_an_audit_fails_and_names_model_and_audit(warehouse,
 def physical(connection, model: str) -> str:
     (table,) = (m.physical_table for m in deployed_models(connection) if m.model == model)
     return table
+
+
+def test_nobody_loads_anything_between_the_steps_of_a_build(warehouse, kit, monkeypatch) -> None:
+    turned_away = []
+    rebuild = building.rebuild
+
+    def rebuild_and_ask(*arguments, **named) -> None:
+        for step in (lambda: None, lambda: rebuild(*arguments, **named)):
+            step()
+            # What got in here would be marked as scored, and its leads found only after midnight.
+            with (
+                pytest.raises(PqlError) as refusal,
+                warehouse_lock(warehouse.home, wait_seconds=0),
+            ):
+                pass
+            turned_away.append(refusal.value)
+
+    monkeypatch.setattr(building, "rebuild", rebuild_and_ask)
+    build(warehouse, None)
+    assert len(turned_away) == 2
+    with open_warehouse(warehouse) as connection:
+        assert read_clock(connection) > kit.NOW
