@@ -6,11 +6,7 @@ Reading and judging files is the intake's business; this only loads what waits.
 import dagster as dg
 
 from pql_platform.resources import ScoringPass, Warehouse
-from pql_platform.warehouse.loading import (
-    clear_unscored,
-    load_inbox,
-    unaccounted_loads,
-)
+from pql_platform.warehouse.loading import clear_unscored, load_inbox, unaccounted_loads
 
 WAREHOUSE_POOL = "warehouse"
 """One step at a time may have the warehouse file open."""
@@ -43,8 +39,7 @@ def raw_events(warehouse: Warehouse, scoring_pass: ScoringPass) -> dg.Materializ
     clear_unscored(warehouse.settings)
     with warehouse.get_connection() as connection:
         counts = load_inbox(connection, warehouse.settings, scoring_pass.moment)
-        # All of history is counted by the full pass; a lead does not wait for that.
-        unaccounted = unaccounted_loads(connection, None if scoring_pass.rebuild else counts.files)
+        unaccounted = unaccounted_loads(connection)
         (total,) = connection.execute("SELECT COUNT(*) FROM raw.events").fetchone() or (0,)
     return dg.MaterializeResult(
         metadata={

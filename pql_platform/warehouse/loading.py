@@ -183,42 +183,26 @@ def _look_up(connection: duckdb.DuckDBPyConnection, index: MessageIndex) -> None
     connection.unregister("found")
 
 
-def unaccounted_loads(
-    connection: duckdb.DuckDBPyConnection, latest: int | None = None
-) -> list[tuple[str, int, int]]:
+def unaccounted_loads(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:
     """Files whose records do not all have a fate: (inbox file, accepted, accounted for).
 
     Counts the rows themselves, not only what the load wrote down about them.
-
-    Args:
-        connection: The warehouse.
-        latest: Only so many of the latest loads: a live pass counts its own, not all of history.
     """
-    (after,) = connection.execute(
-        "SELECT COALESCE(MIN(load_id) - 1, (SELECT MAX(load_id) FROM raw.loads), 0) FROM"
-        " (SELECT load_id FROM raw.loads ORDER BY load_id DESC LIMIT $latest)",
-        {"latest": latest},
-    ).fetchone() or (0,)
     return connection.execute(
         """
         WITH stored AS (
-          SELECT load_id, COUNT(*) AS found FROM raw.events WHERE load_id > $after GROUP BY load_id
+          SELECT load_id, COUNT(*) AS found FROM raw.events GROUP BY load_id
         ), quarantined AS (
-          SELECT load_id, COUNT(*) AS found FROM raw.quarantine WHERE load_id > $after
-          GROUP BY load_id
+          SELECT load_id, COUNT(*) AS found FROM raw.quarantine GROUP BY load_id
         )
         SELECT loads.inbox_file, loads.accepted,
           COALESCE(stored.found, 0) + loads.duplicates + COALESCE(quarantined.found, 0)
         FROM raw.loads AS loads
         LEFT JOIN stored USING (load_id)
         LEFT JOIN quarantined USING (load_id)
-        WHERE loads.load_id > $after
-          AND (
-            loads.accepted
-            <> COALESCE(stored.found, 0) + loads.duplicates + COALESCE(quarantined.found, 0)
-            OR loads.stored <> COALESCE(stored.found, 0)
-            OR loads.quarantined <> COALESCE(quarantined.found, 0)
-          )
-        """,
-        {"after": after},
+        WHERE loads.accepted
+          <> COALESCE(stored.found, 0) + loads.duplicates + COALESCE(quarantined.found, 0)
+          OR loads.stored <> COALESCE(stored.found, 0)
+          OR loads.quarantined <> COALESCE(quarantined.found, 0)
+        """
     ).fetchall()
