@@ -65,13 +65,14 @@ def build_model_assets(manifest: Sequence[ModelManifest]) -> dg.AssetsDefinition
         selected = [
             model for model in current if asset_key(model.name) in context.selected_asset_keys
         ]
-        with warehouse.get_connection() as connection:
+        with warehouse.get_connection(checkpoint=False) as connection:
             rebuild = scoring_pass.rebuild or not is_deployed(connection, current)
         if rebuild:
             names = [model.name for model in selected]
             build(warehouse.settings, scoring_pass.given_moment, names)
             scope = "rebuilt with SQLMesh"
-        with warehouse.get_connection() as connection:
+        # The tiers come next and write too: one checkpoint for both.
+        with warehouse.get_connection(checkpoint=rebuild) as connection:
             if not rebuild:
                 rescored = rescore(connection, scoring_pass.moment)
                 scope = f"{rescored.scope}: {rescored.accounts} accounts"

@@ -39,9 +39,9 @@ class Warehouse(DuckDBResource):
     database: str = "warehouse.duckdb in PQL_HOME"
 
     @contextmanager
-    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def get_connection(self, *, checkpoint: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the warehouse for writing; waits for the other writer, within bounds."""
-        with open_warehouse(load_settings()) as connection:
+        with open_warehouse(load_settings(), checkpoint=checkpoint) as connection:
             yield connection
 
     @contextmanager

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pql_platform.errors import PqlError
 from pql_platform.settings import Settings
+from pql_platform.warehouse.connection import attach_statement
 
 if TYPE_CHECKING:
     import psycopg
     from pyspark.sql import SparkSession
     from sqlalchemy.engine import URL
-    from sqlmesh.core.config import GatewayConfig
+    from sqlmesh.core.config import DuckDBConnectionConfig, GatewayConfig
     from sqlmesh.core.config.connection import PostgresConnectionConfig, SparkConnectionConfig
 
 DRIVERS = {"duckdb": ("duckdb",), "postgres": ("psycopg", "psycopg2"), "spark": ("pyspark",)}
@@ -58,14 +60,38 @@ def gateway_config(settings: Settings) -> GatewayConfig:
             state_connection=DuckDBConnectionConfig(database=str(state)),
             test_connection=in_memory,
         )
-    limits = {"memory_limit": settings.memory_limit} if settings.memory_limit else {}
     return GatewayConfig(
-        connection=DuckDBConnectionConfig(
-            database=str(settings.warehouse),
-            connector_config={**limits, "temp_directory": str(settings.home / "spill")},
-        ),
+        connection=_duckdb_config(settings),
         state_connection=DuckDBConnectionConfig(database=str(settings.sqlmesh_state)),
         test_connection=in_memory,
+    )
+
+
+def _duckdb_config(settings: Settings) -> DuckDBConnectionConfig:
+    from sqlmesh.core.config import DuckDBConnectionConfig
+    from sqlmesh.core.config.connection import DuckDBAttachOptions
+
+    class WarehouseFile(DuckDBAttachOptions):
+        """The file as all others attach it.
+
+        Opened without the size of its row groups, DuckDB merges them to its own size at the next
+        checkpoint, and whoever asks for a few accounts reads most of the file again.
+        """
+
+        def to_sql(self, alias: str) -> str:
+            return attach_statement(Path(self.path), alias)
+
+    limits = {"memory_limit": settings.memory_limit} if settings.memory_limit else {}
+    return DuckDBConnectionConfig(
+        catalogs={
+            "warehouse": WarehouseFile(type="duckdb", path=str(settings.warehouse)),
+        },
+        connector_config={
+            **limits,
+            "temp_directory": str(settings.home / "spill"),
+            # One checkpoint at the end instead of one for every other model.
+            "checkpoint_threshold": "1GB",
+        },
     )
 
 

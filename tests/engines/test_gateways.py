@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from pql_platform.errors import PqlError
 from pql_platform.settings import load_settings
 from pql_platform.warehouse import gateways
+from pql_platform.warehouse.connection import attach_statement
 from pql_platform.warehouse.gateways import gateway_config, open_postgres
 
 NEEDS = {"postgres": "psycopg and psycopg2", "spark": "pyspark"}
@@ -35,7 +36,10 @@ def test_a_gateway_without_its_driver_says_what_to_install(gateway, monkeypatch)
 def test_duckdb_needs_no_address_and_keeps_its_state_apart_from_the_data() -> None:
     settings = settings_for("duckdb")
     config = gateway_config(settings)
-    assert config.connection.database == str(settings.warehouse)
+    warehouse = config.connection.catalogs["warehouse"]
+    assert warehouse.path == str(settings.warehouse)
+    # Without the size of its row groups DuckDB would merge them at the next checkpoint.
+    assert warehouse.to_sql("warehouse") == attach_statement(settings.warehouse)
     assert config.state_connection.database == str(settings.sqlmesh_state)
 
 

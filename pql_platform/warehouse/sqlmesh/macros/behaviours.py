@@ -30,6 +30,13 @@ def event_signals(evaluator, behaviours):
     return " UNION ALL ".join(rows) or nothing
 
 
+@macro()
+def feeds_a_signal(evaluator, behaviours):
+    """Whether an event feeds any signal: said beside the join, so that few rows reach it."""
+    events = {event for _, signal in _signals(behaviours, "events") for event in signal["events"]}
+    return f"events.event IN ({named(sorted(events))})" if events else "FALSE"
+
+
 def _per_signal(behaviours, value, otherwise):
     """A CASE with a branch for each signal for which `value` has something to say."""
     cases = [
@@ -61,11 +68,26 @@ def amount(evaluator, behaviours):
 
 
 @macro()
-def visit_flags(evaluator, behaviours):
-    """A column per signal that counts visits: 1 where the event makes its visit meaningful."""
+def visit_events(evaluator, behaviours):
+    """The events that can make a visit meaningful, each once, with a flag per signal."""
+    signals = [signal for _, signal in _signals(behaviours, "visits")]
+    rows = [
+        f"SELECT {text(event)}::TEXT AS event"
+        + "".join(
+            f", {int(event in signal['events'])} AS counts_{position}"
+            for position, signal in enumerate(signals)
+        )
+        for event in sorted({event for signal in signals for event in signal["events"]})
+    ]
+    return " UNION ALL ".join(rows) or "SELECT NULL::TEXT AS event WHERE FALSE"
+
+
+@macro()
+def visit_counts(evaluator, behaviours):
+    """A column per signal that counts visits: how many events make a visit meaningful to it."""
     return [
-        f"CASE WHEN events.event IN ({named(signal['events'])}) AND {meets(signal['where'])} "
-        f"THEN 1 ELSE 0 END AS counts_{position}"
+        f"SUM(CASE WHEN core_actions.counts_{position} = 1 AND {meets(signal['where'])} "
+        f"THEN 1 ELSE 0 END) AS counts_{position}"
         for position, (_, signal) in enumerate(_signals(behaviours, "visits"))
     ]
 

@@ -122,6 +122,20 @@ def aha_events(evaluator, facts):
     return " UNION ALL ".join(rows) or nothing
 
 
+def _reached_at(aha):
+    """The occurrence with which there are enough; the first one where one is enough."""
+    if aha["at_least"] == 1:
+        return "occurred_at"
+    return f"""
+        CASE
+          WHEN occurred_at - LAG(occurred_at, {aha["at_least"] - 1})
+            OVER (PARTITION BY level, subject_id ORDER BY occurred_at)
+            <= INTERVAL '{aha["within_days"]}' DAY
+          THEN occurred_at
+        END
+    """
+
+
 @macro()
 def aha_spans(evaluator, facts):
     """When the behaviour had occurred often enough within the days that the program allows."""
@@ -132,12 +146,7 @@ def aha_spans(evaluator, facts):
     rows = [
         f"""
         SELECT program, level, subject_id,
-          CASE
-            WHEN occurred_at - LAG(occurred_at, {program["aha"]["at_least"] - 1})
-              OVER (PARTITION BY level, subject_id ORDER BY occurred_at)
-              <= INTERVAL '{program["aha"]["within_days"]}' DAY
-            THEN occurred_at
-          END AS reached_at
+          {_reached_at(program["aha"])} AS reached_at
         FROM aha_events
         WHERE program = {text(program["program"])}
         """

@@ -32,36 +32,56 @@ WITH visitors /* A number for each, since sorting all events by two texts takes 
   FROM staging.owners
   WHERE
     NOT user_id IS NULL
+), core_actions /* Joined, not listed in the sum: comparing every event with a list takes thrice as long. */ AS (
+  @visit_events(@behaviours)
+), half_hours /* Two events of a link in one of them are of one visit, whatever lies between: a fifth of the rows to sort. */ AS (
+  SELECT
+    events.link_id,
+    MIN(events.occurred_at) AS first_at,
+    MAX(events.occurred_at) AS last_at,
+    COUNT(*) AS events,
+    @visit_counts(@behaviours)
+  FROM staging.messages AS events
+  LEFT JOIN core_actions
+    ON events.event = core_actions.event
+  WHERE
+    events.type IN ('track', 'page', 'screen')
+  GROUP BY
+    events.link_id,
+    events.occurred_at::DATE,
+    EXTRACT(HOUR FROM events.occurred_at),
+    CASE WHEN EXTRACT(MINUTE FROM events.occurred_at) < 30 THEN 0 ELSE 1 END
 ), flagged AS (
   SELECT
+    half_hours.*,
     visitors.visitor,
-    events.occurred_at,
-    @visit_flags(@behaviours),
     CASE
-      WHEN events.occurred_at - LAG(events.occurred_at) OVER (PARTITION BY visitors.visitor ORDER BY events.occurred_at) <= INTERVAL '30' MINUTE
+      WHEN half_hours.first_at - MAX(half_hours.last_at) OVER (
+        PARTITION BY visitors.visitor
+        ORDER BY half_hours.first_at NULLS FIRST
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ) <= INTERVAL '30' MINUTE
       THEN 0
       ELSE 1
     END AS starts_visit
-  FROM staging.messages AS events
+  FROM half_hours
   INNER JOIN visitors
-    ON events.link_id = visitors.link_id
-  WHERE
-    events.type IN ('track', 'page', 'screen')
-), numbered AS (
+    ON half_hours.link_id = visitors.link_id
+), numbered /* By range, so that links with the same first moment are in the same visit. */ AS (
   SELECT
     *,
     SUM(starts_visit) OVER (
       PARTITION BY visitor
-      ORDER BY occurred_at NULLS FIRST
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      ORDER BY first_at NULLS FIRST
+      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS visit
   FROM flagged
 ), timed AS (
   SELECT
     visitor,
-    MIN(occurred_at) AS session_started_at,
-    MAX(occurred_at) AS session_ended_at,
-    COUNT(*) AS events,
+    MIN(first_at) AS session_started_at,
+    MAX(last_at) AS session_ended_at,
+    SUM(events) AS events,
     @visit_sums(@behaviours)
   FROM numbered
   GROUP BY

@@ -38,7 +38,7 @@ WITH fed AS (
   INNER JOIN fed
     ON events.event = fed.event
   WHERE
-    @where_holds(@behaviours)
+    @feeds_a_signal(@behaviours) AND @where_holds(@behaviours)
 ), days AS (
   SELECT
     program,

@@ -31,8 +31,8 @@ WITH windows AS (
   @signal_windows(@windows)
 ), occurrences AS (
   SELECT
-    windows.program,
-    windows.signal,
+    days.program,
+    days.signal,
     windows.measure,
     windows.counts_team,
     windows.window_days,
@@ -48,44 +48,137 @@ WITH windows AS (
   INNER JOIN windows
     ON days.program = windows.program AND days.signal = windows.signal
   CROSS JOIN raw.clock AS clock
-), doings /* Who did it for whom: each user alone, and each account by user or as a team. */ AS (
+), doings /* What each person did in each account: users, best users and teams only add these up. */ AS (
   SELECT
-    'user' AS level,
-    occurrences.user_id AS subject_id,
-    users.account_id,
-    occurrences.program,
-    occurrences.signal,
-    occurrences.measure,
-    occurrences.window_days,
-    occurrences.user_id AS doer,
-    occurrences.user_id,
-    occurrences.day,
-    occurrences.occurrences,
-    occurrences.total,
-    occurrences.first_at,
-    occurrences.last_at,
-    occurrences.days_ago
+    program,
+    signal,
+    account_id,
+    user_id,
+    counts_team,
+    SUM(CASE WHEN days_ago < window_days THEN occurrences ELSE 0 END) AS in_window,
+    SUM(
+      CASE
+        WHEN days_ago >= window_days AND days_ago < 2 * window_days
+        THEN occurrences
+        ELSE 0
+      END
+    ) AS in_previous_window,
+    SUM(CASE WHEN days_ago < window_days THEN total ELSE 0 END) AS total_in_window,
+    MIN(days_ago) AS days_since_last,
+    SUM(occurrences) AS occurrences_ever,
+    MIN(first_at) AS first_at,
+    MAX(last_at) AS last_at
   FROM occurrences
-  INNER JOIN staging.users AS users
-    ON occurrences.user_id = users.user_id
+  GROUP BY
+    program,
+    signal,
+    account_id,
+    user_id,
+    counts_team
+), summed AS (
+  SELECT
+    program,
+    signal,
+    'user' AS level,
+    user_id AS subject_id,
+    user_id AS doer,
+    SUM(in_window) AS in_window,
+    SUM(in_previous_window) AS in_previous_window,
+    SUM(total_in_window) AS total_in_window,
+    MIN(days_since_last) AS days_since_last,
+    SUM(occurrences_ever) AS occurrences_ever,
+    MIN(first_at) AS first_at,
+    MAX(last_at) AS last_at
+  FROM doings
+  WHERE
+    NOT user_id IS NULL
+  GROUP BY
+    program,
+    signal,
+    user_id
   UNION ALL
   SELECT
+    program,
+    signal,
     'account' AS level,
-    occurrences.account_id AS subject_id,
-    occurrences.account_id,
-    occurrences.program,
-    occurrences.signal,
-    occurrences.measure,
-    occurrences.window_days,
-    CASE WHEN NOT occurrences.counts_team THEN occurrences.user_id END AS doer,
-    occurrences.user_id,
-    occurrences.day,
-    occurrences.occurrences,
-    occurrences.total,
-    occurrences.first_at,
-    occurrences.last_at,
-    occurrences.days_ago
+    account_id AS subject_id,
+    user_id AS doer,
+    in_window,
+    in_previous_window,
+    total_in_window,
+    days_since_last,
+    occurrences_ever,
+    first_at,
+    last_at
+  FROM doings
+  WHERE
+    NOT counts_team
+  UNION ALL
+  SELECT
+    program,
+    signal,
+    'account' AS level,
+    account_id AS subject_id,
+    NULL::TEXT AS doer,
+    SUM(in_window) AS in_window,
+    SUM(in_previous_window) AS in_previous_window,
+    SUM(total_in_window) AS total_in_window,
+    MIN(days_since_last) AS days_since_last,
+    SUM(occurrences_ever) AS occurrences_ever,
+    MIN(first_at) AS first_at,
+    MAX(last_at) AS last_at
+  FROM doings
+  WHERE
+    counts_team
+  GROUP BY
+    program,
+    signal,
+    account_id
+), told_apart /* Days and people that must be told apart cannot be added up. */ AS (
+  SELECT
+    program,
+    signal,
+    measure,
+    'user' AS level,
+    user_id AS subject_id,
+    user_id AS doer,
+    user_id,
+    day
   FROM occurrences
+  WHERE
+    measure IN ('streak_days', 'distinct_days', 'distinct_users')
+    AND days_ago < window_days
+    AND NOT user_id IS NULL
+  UNION ALL
+  SELECT
+    program,
+    signal,
+    measure,
+    'account' AS level,
+    account_id AS subject_id,
+    CASE WHEN NOT counts_team THEN user_id END AS doer,
+    user_id,
+    day
+  FROM occurrences
+  WHERE
+    measure IN ('streak_days', 'distinct_days', 'distinct_users')
+    AND days_ago < window_days
+), different AS (
+  SELECT
+    program,
+    signal,
+    level,
+    subject_id,
+    COALESCE(doer, '') AS doer,
+    COUNT(DISTINCT day) AS days,
+    COUNT(DISTINCT user_id) AS users
+  FROM told_apart
+  GROUP BY
+    program,
+    signal,
+    level,
+    subject_id,
+    COALESCE(doer, '')
 ), numbered_days AS (
   SELECT
     program,
@@ -102,9 +195,9 @@ WITH windows AS (
       subject_id,
       doer,
       day
-    FROM doings
+    FROM told_apart
     WHERE
-      measure = 'streak_days' AND days_ago < window_days
+      measure = 'streak_days'
   ) AS active_days
 ), streaks AS (
   SELECT
@@ -137,111 +230,133 @@ WITH windows AS (
     level,
     subject_id,
     COALESCE(doer, '')
-), totals AS (
+), valued AS (
+  SELECT
+    summed.program,
+    summed.signal,
+    summed.level,
+    summed.subject_id,
+    summed.doer,
+    CASE windows.measure
+      WHEN 'count'
+      THEN summed.in_window
+      WHEN 'sessions'
+      THEN summed.in_window
+      WHEN 'ever'
+      THEN CASE WHEN summed.in_window > 0 THEN 1 ELSE 0 END
+      WHEN 'distinct_days'
+      THEN COALESCE(different.days, 0)
+      WHEN 'distinct_users'
+      THEN COALESCE(different.users, 0)
+      WHEN 'streak_days'
+      THEN COALESCE(longest_streaks.days, 0)
+      WHEN 'days_since_last'
+      THEN summed.days_since_last
+      WHEN 'minutes_per_session'
+      THEN CASE
+        WHEN summed.in_window > 0
+        THEN summed.total_in_window::DOUBLE / 60 / summed.in_window::DOUBLE
+        ELSE 0
+      END
+      WHEN 'sum'
+      THEN GREATEST(summed.total_in_window, 0)
+      WHEN 'growth'
+      THEN summed.in_window::DOUBLE / GREATEST(summed.in_previous_window, 1)::DOUBLE
+    END::DOUBLE AS value,
+    summed.days_since_last,
+    summed.occurrences_ever,
+    summed.first_at,
+    summed.last_at,
+    windows.measure,
+    windows.threshold,
+    windows.half_life_days
+  FROM summed
+  INNER JOIN windows
+    ON summed.program = windows.program AND summed.signal = windows.signal
+  LEFT JOIN different
+    ON summed.program = different.program
+    AND summed.signal = different.signal
+    AND summed.level = different.level
+    AND summed.subject_id = different.subject_id
+    AND COALESCE(summed.doer, '') = different.doer
+  LEFT JOIN longest_streaks
+    ON summed.program = longest_streaks.program
+    AND summed.signal = longest_streaks.signal
+    AND summed.level = longest_streaks.level
+    AND summed.subject_id = longest_streaks.subject_id
+    AND COALESCE(summed.doer, '') = longest_streaks.doer
+), ranked /* The best user of each account first. Rounded, so that equal strengths are equal on every engine. */ AS (
   SELECT
     program,
     signal,
-    level,
     subject_id,
-    account_id,
     doer,
-    measure,
-    SUM(CASE WHEN days_ago < window_days THEN occurrences ELSE 0 END) AS in_window,
-    SUM(
-      CASE
-        WHEN days_ago >= window_days AND days_ago < 2 * window_days
-        THEN occurrences
-        ELSE 0
-      END
-    ) AS in_previous_window,
-    SUM(CASE WHEN days_ago < window_days THEN total ELSE 0 END) AS total_in_window,
-    COUNT(
-      DISTINCT CASE WHEN measure = 'distinct_days' AND days_ago < window_days THEN day END
-    ) AS days_in_window,
-    COUNT(
-      DISTINCT CASE WHEN measure = 'distinct_users' AND days_ago < window_days THEN user_id END
-    ) AS users_in_window,
-    MIN(days_ago) AS days_since_last,
-    SUM(occurrences) AS occurrences_ever,
+    value,
+    days_since_last,
+    ROW_NUMBER() OVER (
+      PARTITION BY program, signal, subject_id
+      ORDER BY FLOOR(
+        1000000000 * CASE
+          WHEN measure = 'days_since_last'
+          THEN threshold / GREATEST(value, threshold)
+          ELSE LEAST(value, threshold) / threshold * POWER(0.5, LEAST(days_since_last / half_life_days, 1000))
+        END
+      ) DESC, CASE WHEN measure = 'days_since_last' THEN -value ELSE value END DESC, days_since_last, CASE WHEN doer IS NULL THEN 1 ELSE 0 END, doer
+    ) AS position
+  FROM valued
+  WHERE
+    level = 'account'
+), teams AS (
+  SELECT
+    program,
+    signal,
+    account_id,
+    SUM(occurrences_ever) AS occurrences_ever,
     MIN(first_at) AS first_at,
     MAX(last_at) AS last_at
   FROM doings
   GROUP BY
     program,
     signal,
-    level,
-    subject_id,
-    account_id,
-    doer,
-    measure
-), valued AS (
+    account_id
+), signals AS (
   SELECT
-    totals.program,
-    totals.signal,
-    totals.level,
-    totals.subject_id,
-    totals.account_id,
-    totals.doer,
-    CASE totals.measure
-      WHEN 'count'
-      THEN totals.in_window
-      WHEN 'sessions'
-      THEN totals.in_window
-      WHEN 'ever'
-      THEN CASE WHEN totals.in_window > 0 THEN 1 ELSE 0 END
-      WHEN 'distinct_days'
-      THEN totals.days_in_window
-      WHEN 'distinct_users'
-      THEN totals.users_in_window
-      WHEN 'streak_days'
-      THEN COALESCE(longest_streaks.days, 0)
-      WHEN 'days_since_last'
-      THEN totals.days_since_last
-      WHEN 'minutes_per_session'
-      THEN CASE
-        WHEN totals.in_window > 0
-        THEN totals.total_in_window::DOUBLE / 60 / totals.in_window::DOUBLE
-        ELSE 0
-      END
-      WHEN 'sum'
-      THEN GREATEST(totals.total_in_window, 0)
-      WHEN 'growth'
-      THEN totals.in_window::DOUBLE / GREATEST(totals.in_previous_window, 1)::DOUBLE
-    END::DOUBLE AS value,
-    totals.days_since_last,
-    totals.occurrences_ever,
-    totals.first_at,
-    totals.last_at
-  FROM totals
-  LEFT JOIN longest_streaks
-    ON totals.program = longest_streaks.program
-    AND totals.signal = longest_streaks.signal
-    AND totals.level = longest_streaks.level
-    AND totals.subject_id = longest_streaks.subject_id
-    AND COALESCE(totals.doer, '') = longest_streaks.doer
-), ranked /* Rounded, so that equal strengths are equal on every engine. */ AS (
-  SELECT
-    valued.*,
-    ROW_NUMBER() OVER (
-      PARTITION BY valued.program, valued.signal, valued.level, valued.subject_id
-      ORDER BY FLOOR(
-        1000000000 * CASE
-          WHEN windows.measure = 'days_since_last'
-          THEN windows.threshold / GREATEST(valued.value, windows.threshold)
-          ELSE LEAST(valued.value, windows.threshold) / windows.threshold * POWER(0.5, LEAST(valued.days_since_last / windows.half_life_days, 1000))
-        END
-      ) DESC, CASE
-        WHEN windows.measure = 'days_since_last'
-        THEN -valued.value
-        ELSE valued.value
-      END DESC, valued.days_since_last, CASE WHEN valued.doer IS NULL THEN 1 ELSE 0 END, valued.doer
-    ) AS position,
-    SUM(valued.occurrences_ever) OVER (PARTITION BY valued.program, valued.signal, valued.level, valued.subject_id) AS team_occurrences,
-    MIN(valued.first_at) OVER (PARTITION BY valued.program, valued.signal, valued.level, valued.subject_id) AS team_first_at,
-    MAX(valued.last_at) OVER (PARTITION BY valued.program, valued.signal, valued.level, valued.subject_id) AS team_last_at
+    valued.program,
+    valued.level,
+    valued.subject_id,
+    users.account_id,
+    valued.signal,
+    valued.doer,
+    valued.value,
+    valued.days_since_last,
+    valued.occurrences_ever,
+    valued.first_at,
+    valued.last_at
   FROM valued
-  INNER JOIN windows
-    ON valued.program = windows.program AND valued.signal = windows.signal
+  INNER JOIN staging.users AS users
+    ON valued.subject_id = users.user_id
+  WHERE
+    valued.level = 'user'
+  UNION ALL
+  SELECT
+    ranked.program,
+    'account' AS level,
+    ranked.subject_id,
+    ranked.subject_id AS account_id,
+    ranked.signal,
+    ranked.doer,
+    ranked.value,
+    ranked.days_since_last,
+    teams.occurrences_ever,
+    teams.first_at,
+    teams.last_at
+  FROM ranked
+  INNER JOIN teams
+    ON ranked.program = teams.program
+    AND ranked.signal = teams.signal
+    AND ranked.subject_id = teams.account_id
+  WHERE
+    ranked.position = 1
 )
 SELECT
   program::TEXT AS program,
@@ -252,9 +367,7 @@ SELECT
   doer::TEXT AS user_id,
   value::DOUBLE AS value,
   days_since_last::BIGINT AS days_since_last,
-  team_occurrences::BIGINT AS occurrences_ever,
-  team_first_at::TIMESTAMP AS first_at,
-  team_last_at::TIMESTAMP AS last_at
-FROM ranked
-WHERE
-  position = 1
+  occurrences_ever::BIGINT AS occurrences_ever,
+  first_at::TIMESTAMP AS first_at,
+  last_at::TIMESTAMP AS last_at
+FROM signals
