@@ -16,18 +16,25 @@ from pql_platform.errors import PqlError
 def build_app() -> typer.Typer:
     """Return the command line with every verb on it."""
     from pql_platform.cli import (
+        backtest,
         breakers,
+        calibrate,
         challenger,
         contacted,
         demo,
         dev,
+        diff,
+        discover,
         doctor,
         explain,
         handoffs,
         ingest,
+        init,
+        promote,
         recalibrate,
         run,
         scores,
+        versions,
     )
 
     app = typer.Typer(
@@ -49,7 +56,15 @@ def build_app() -> typer.Typer:
     app.command(name="dev")(dev.dev)
     app.command(name="breakers")(breakers.breakers)
     app.command(name="challenger")(challenger.challenger)
+    app.command(name="init")(init.init)
+    app.command(name="discover")(discover.discover)
+    app.command(name="calibrate")(calibrate.calibrate)
+    app.command(name="backtest")(backtest.backtest)
+    app.command(name="versions")(versions.versions)
+    app.command(name="promote")(promote.promote)
+    app.command(name="rollback")(promote.rollback)
     app.command(name="recalibrate")(recalibrate.recalibrate)
+    app.command(name="diff")(diff.diff)
     return app
 
 

@@ -19,6 +19,7 @@ from pql_platform.warehouse.connection import open_serving
 COMMANDS = {
     *("demo", "ingest", "run", "scores", "explain", "handoffs", "doctor", "dev"),
     *("breakers", "challenger", "contacted", "recalibrate"),
+    *("init", "discover", "calibrate", "backtest", "versions", "promote", "rollback", "diff"),
 }
 
 # The public interface; a row may say more than this.
@@ -179,17 +180,20 @@ def test_a_company_that_holds_nothing_back_has_no_breakers(today: Settings, pql:
     assert "Nothing holds deliveries" in pql("breakers").out
 
 
-def test_a_recalibration_records_a_version_that_the_next_pass_judges_by(
+def test_a_recalibration_of_too_short_a_history_keeps_the_champion_and_says_so(
     today: Settings, pql: Any
 ) -> None:
     made = pql("recalibrate", "--json").json
-    assert made.keys() == {"boards-v2"}
-    assert made["boards-v2"]["parent"] == "boards-v1"
-    assert made["boards-v2"]["population"] > 100
-    assert float(made["boards-v2"]["qualified_share"]) <= 0.12
+    assert made.keys() == {"boards (refused)"}
+    said = made["boards (refused)"]
+    assert (said["action"], said["champion"]) == ("refused", "boards-v1")
+    assert said["title"] == "boards was not calibrated: boards-v1 stays live"
+    assert "boards-v1 stays live" in pql("recalibrate").out
     result = run_job(today, "live_pass", rebuild=False)
-    assert result.metadata["pql/tiers"]["versions"] == "boards-v2"
-    assert {row["version"] for row in pql("scores", "--json").json} == {"boards-v2"}
+    assert result.metadata["pql/tiers"]["versions"] == "boards-v1"
+    # The deliveries of that pass carry the message to those who decide.
+    [message] = today.alerts.glob("*-proposal-*.json")
+    assert said["title"] in message.read_text(encoding="utf-8")
 
 
 TABLES: dict[str, tuple[list[str], str]] = {
