@@ -1,6 +1,6 @@
 # Every verb sets up what it needs, so that each works on a fresh clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-engines check bench lock clean
+.PHONY: help setup demo dev test test-engines check bench bench-calibration lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -43,6 +43,9 @@ test-engines: .venv-engines/.installed ## Run the models on Postgres and Spark (
 
 bench: .venv-bench/.installed ## Measure speed against other ways; writes docs/benchmarks.md
 	@.venv-bench/bin/python -m benchmarks $(ARGS)
+
+bench-calibration: setup ## Plant the truth in 200 products and see whether calibration finds it
+	@$(BIN)/python -m benchmarks.calibration $(ARGS)
 
 # The heavy extras have an environment each, so that the ordinary one stays small.
 .venv-%/.installed: requirements-%.lock pyproject.toml
