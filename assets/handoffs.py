@@ -10,10 +10,11 @@ import dagster as dg
 from assets.ingestion import WAREHOUSE_POOL
 from assets.tiers import TIERS
 from pql_platform.handoff.crossings import Crossings, Pass, record_crossings
+from pql_platform.ledger.calibrated import programs_in_force
 from pql_platform.ledger.conservation import conservation
-from pql_platform.program.load import load_programs
+from pql_platform.ledger.engine import reading
+from pql_platform.qualify.judging import judge_of
 from pql_platform.qualify.tiers import read_tiers
-from pql_platform.qualify.versions import live_thresholds
 from pql_platform.resources import Ledger, ScoringPass, Warehouse
 from pql_platform.warehouse.rescoring import read_clock
 
@@ -57,14 +58,14 @@ def handoffs(
             backfill=scoring_pass.mode == "backfill",
             run_id=context.run.run_id,
         )
-        for loaded in load_programs(warehouse.settings.programs):
-            program = loaded.program
-            tiers = read_tiers(connection, program.program)
-            with engine.connect() as conn:
-                thresholds = live_thresholds(conn, program.program)
-            totals += record_crossings(engine, connection, program, tiers, thresholds, this_pass)
-            with engine.connect() as conn:
-                books[program.program] = conservation(conn, program.program)
+        for loaded in programs_in_force(warehouse.settings):
+            tiers = read_tiers(connection, loaded.name)
+            with reading(engine) as conn:
+                judge = judge_of(conn, loaded.program, tiers)
+            if judge is not None:
+                totals += record_crossings(engine, connection, judge, tiers, this_pass)
+            with reading(engine) as conn:
+                books[loaded.name] = conservation(conn, loaded.name)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(book.crossed for book in books.values()),

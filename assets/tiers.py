@@ -4,22 +4,17 @@ The rules are in `pql_platform/qualify` and `pql_platform/domain`; the light che
 the alert path are here, because they block the hand-offs behind them.
 """
 
-from datetime import timedelta
-
 import dagster as dg
-import pandas as pd
 
 from assets.ingestion import WAREHOUSE_POOL
-from pql_platform.program.load import load_programs
 from pql_platform.qualify.checks import TierCheck, tier_checks
 from pql_platform.qualify.history import record_scores
-from pql_platform.qualify.tiers import compute_tiers, read_subjects, write_tiers
-from pql_platform.qualify.versions import current_thresholds, recalibrate
+from pql_platform.qualify.judging import judge_everybody
+from pql_platform.qualify.tiers import write_tiers
 from pql_platform.resources import Ledger, Warehouse
 from pql_platform.warehouse.rescoring import read_clock
 
 TIERS = dg.AssetKey(["pql", "tiers"])
-MODEL_VERSIONS = dg.AssetKey(["ledger", "model_versions"])
 _SCORES = [dg.AssetKey(["scores", "composites"]), dg.AssetKey(["features", "subjects"])]
 
 
@@ -42,15 +37,9 @@ def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
     is otherwise than in the pass before becomes a row of pql.score_history.
     """
     engine = ledger.engine()
-    frames = []
     with warehouse.get_connection() as connection:
         as_of = read_clock(connection)
-        for loaded in load_programs(warehouse.settings.programs):
-            subjects = read_subjects(connection, loaded.program)
-            with engine.begin() as conn:
-                thresholds = current_thresholds(conn, loaded.program, subjects, as_of)
-            frames.append(compute_tiers(subjects, loaded.program, thresholds, as_of))
-        judged = pd.concat(frames, ignore_index=True)
+        judged = judge_everybody(connection, engine, warehouse.settings, as_of)
         write_tiers(connection, judged)
         checks = tier_checks(judged)
         history = "not written: a check does not hold, so nothing was said"
@@ -82,51 +71,4 @@ def tiers(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
             )
             for check, result in checks.items()
         ],
-    )
-
-
-@dg.asset(
-    key=MODEL_VERSIONS,
-    deps=_SCORES,
-    group_name="calibration",
-    kinds={"sqlite", "pandas"},
-    owners=["team:growth"],
-    pool=WAREHOUSE_POOL,
-)
-def model_versions(warehouse: Warehouse, ledger: Ledger) -> dg.MaterializeResult:
-    """One row per model version: the thresholds, what they were computed on, by whom and why.
-
-    Materialised every quarter: the thresholds are drawn anew on the population of the day.
-    """
-    engine = ledger.engine()
-    made = []
-    with warehouse.get_connection() as connection:
-        # From just after the pass whose scores it is drawn on: what that pass said stands.
-        now = read_clock(connection) + timedelta(microseconds=1)
-        for loaded in load_programs(warehouse.settings.programs):
-            subjects = read_subjects(connection, loaded.program)
-            with engine.begin() as conn:
-                made.append(
-                    recalibrate(
-                        conn,
-                        loaded.program,
-                        subjects,
-                        now,
-                        by="quarterly recalibration",
-                        reason="thresholds drawn on the current population",
-                    )
-                )
-    return dg.MaterializeResult(
-        metadata={
-            version.id: dg.MetadataValue.json(
-                {
-                    "account_threshold": str(version.enter_account),
-                    "user_threshold": str(version.enter_user),
-                    "population": version.population,
-                    "qualified_share": str(version.qualified_share),
-                    "parent": version.parent,
-                }
-            )
-            for version in made
-        }
     )

@@ -21,8 +21,8 @@ from expectations.lead_suites import HANDOFFS, SCORES
 from expectations.promises import Suite
 from expectations.validation import PromiseResult, SuiteResult, validate
 from pql_platform.ledger.breakers import close_breaker, open_breaker
+from pql_platform.ledger.calibrated import programs_in_force
 from pql_platform.ledger.engine import reading
-from pql_platform.program.load import load_programs
 from pql_platform.program.schema import Program
 from pql_platform.resources import Ledger, ScoringPass, Warehouse
 from pql_platform.settings import Settings
@@ -116,7 +116,7 @@ def _draw_handoffs(warehouse: Warehouse, ledger: Ledger, now: datetime) -> Frame
 
 
 def _programs(settings: Settings) -> list[Program]:
-    return [loaded.program for loaded in load_programs(settings.programs)]
+    return [loaded.program for loaded in programs_in_force(settings)]
 
 
 def _set_breaker(result: SuiteResult, ledger: Ledger, now: datetime) -> str:

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 import dagster as dg
 
+from assets.calibration import DISCOVERY, MODEL_VERSIONS, live_versions_still_fit
 from assets.comparison import stored_scores_equal_rebuilt
 from assets.deliveries import CRM_RECORDS, SLACK_ALERTS
 from assets.handoffs import HANDOFFS
 from assets.ingestion import RAW_EVENTS
 from assets.serving import SERVING
-from assets.tiers import MODEL_VERSIONS, TIERS
-from sensors.calendar import COMPARISON, EXPECTATIONS, FULL_PASS, RECALIBRATION
+from assets.tiers import TIERS
+from sensors.calendar import COMPARISON, DRIFT, EXPECTATIONS, FULL_PASS, RECALIBRATION
 from sensors.handoffs import DELIVERY
 from sensors.inbox import LIVE_PASS
 
@@ -45,6 +46,7 @@ def build_jobs(
     """
     suite_checks = dg.AssetSelection.checks(*suites)
     comparison = dg.AssetSelection.checks(stored_scores_equal_rebuilt)
+    drift = dg.AssetSelection.checks(live_versions_still_fit)
     # What takes long, or has the warehouse to itself, is not on the way to an alert.
     thorough = suite_checks | comparison
     return [
@@ -71,8 +73,15 @@ def build_jobs(
         ),
         dg.define_asset_job(
             RECALIBRATION,
-            selection=dg.AssetSelection.assets(MODEL_VERSIONS),
-            description="Thresholds drawn anew on the current population, as a new model version.",
+            selection=dg.AssetSelection.assets(DISCOVERY, MODEL_VERSIONS) - drift,
+            description="What comes before a purchase, and a challenger per program: judged on "
+            "later time, announced, and made live by policy or by a person.",
+            tags={"dagster/max_runtime": str(30 * _MINUTE)},
+        ),
+        dg.define_asset_job(
+            DRIFT,
+            selection=drift,
+            description="What the live versions were calibrated on, held against today.",
             tags={"dagster/max_runtime": str(30 * _MINUTE)},
         ),
         dg.define_asset_job(

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.calibration import discovery, live_versions_still_fit, model_versions
 from assets.comparison import stored_scores_equal_rebuilt
 from assets.deliveries import crm_records, slack_alerts
 from assets.handoffs import handoffs
 from assets.ingestion import raw_events
 from assets.models import build_model_assets
 from assets.serving import serving_tables
-from assets.tiers import model_versions, tiers
+from assets.tiers import tiers
 from expectations.checks import build_expectation_checks
 from pql_platform.automation import build_automation_sensors, build_jobs
 from pql_platform.resources import default_resources
@@ -24,6 +25,7 @@ from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.manifest import accepted_manifest
 from sensors.calendar import (
     comparison_hourly,
+    drift_weekly,
     expectations_hourly,
     full_pass_daily,
     recalibration_quarterly,
@@ -52,19 +54,21 @@ def build_defs(
             raw_events,
             build_model_assets(accepted_manifest(settings or load_settings())),
             tiers,
+            discovery,
             model_versions,
             handoffs,
             serving_tables,
             slack_alerts,
             crm_records,
         ],
-        asset_checks=[*suites, stored_scores_equal_rebuilt],
+        asset_checks=[*suites, stored_scores_equal_rebuilt, live_versions_still_fit],
         jobs=jobs,
         schedules=[
             full_pass_daily,
             expectations_hourly,
             comparison_hourly,
             recalibration_quarterly,
+            drift_weekly,
         ],
         sensors=[
             *build_inbox_sensors(),

@@ -71,7 +71,7 @@ def run_job(
 def _run_config(job: str, as_of: datetime | None, mode: str, rebuild: bool) -> dict[str, Any]:
     # Dagster prints every event to the terminal; its UI keeps them all the same.
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if job in ("full_pass", "live_pass"):
+    if job in ("full_pass", "live_pass", "recalibration"):
         scoring_pass: dict[str, Any] = {"mode": mode, "rebuild": rebuild}
         if as_of is not None:
             scoring_pass["as_of"] = as_of.isoformat()

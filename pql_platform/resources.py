@@ -85,7 +85,11 @@ class AlertSlack(SlackResource):
         settings = load_settings()
         if settings.slack_bot_token is None:
             return LocalSlack(settings.alerts)
-        names = SlackChannels(alert=settings.alert_channel, oncall=settings.oncall_channel)
+        names = SlackChannels(
+            alert=settings.alert_channel,
+            oncall=settings.oncall_channel,
+            revops=settings.revops_channel or settings.alert_channel,
+        )
         return SlackWeb(self.get_client(), names)
 
 

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")
     oncall_channel: str = Field(default="pql-oncall", validation_alias="PQL_ONCALL_CHANNEL")
 
+    revops_channel: str | None = Field(default=None, validation_alias="PQL_REVOPS_CHANNEL")
+
     @property
     def inbox(self) -> Path:
         """Parquet files that wait to be loaded."""

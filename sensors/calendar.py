@@ -1,4 +1,5 @@
-"""What happens by the clock: the daily rebuild, the hourly checks, the quarterly thresholds.
+"""What happens by the clock: the daily rebuild, the hourly checks, the quarterly
+calibration.
 
 All times are UTC. Work is derived from data, never from which tick this is: a missed tick is made
 good by the next one.
@@ -10,6 +11,7 @@ FULL_PASS = "full_pass"  # noqa: S105 - a pass over the accounts
 EXPECTATIONS = "expectations"
 COMPARISON = "comparison"
 RECALIBRATION = "recalibration"
+DRIFT = "drift"
 
 QUARTERLY_CRON = "0 6 1 1,4,7,10 *"
 """06:00 UTC on the first day of January, April, July and October (requirements item 81)."""
@@ -48,5 +50,14 @@ recalibration_quarterly = dg.ScheduleDefinition(
     cron_schedule=QUARTERLY_CRON,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Draw the thresholds anew on the current population and record a model version.",
+    description="Draw points and thresholds anew from history, as a challenger of each program.",
+)
+
+drift_weekly = dg.ScheduleDefinition(
+    name="drift_weekly",
+    job_name=DRIFT,
+    cron_schedule="0 5 * * 1",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Hold what the live versions were calibrated on against today.",
 )

@@ -24,8 +24,10 @@ from pql_platform.adapters.slack_blocks import (
     escalation_message,
     oncall_message,
 )
+from pql_platform.adapters.slack_digest import digest_message
 from pql_platform.adapters.slack_failures import BLOCKS_REFUSED, error_code, failure_of
 from pql_platform.adapters.slack_layout import METADATA_EVENT, SlackMessage, metadata_key
+from pql_platform.adapters.slack_proposal import proposal_message
 from pql_platform.domain.delivery import Ambiguous, Evidence, Message, Rejected, Unauthorised
 from pql_platform.domain.story import AlertStory
 from pql_platform.errors import PqlError
@@ -36,7 +38,8 @@ MOST_PAGES = 50
 """Slack advises 200 per page; 10,000 messages back, a key that was not seen is not known."""
 
 _LOOK_BACK = timedelta(hours=1)  # for clocks that disagree; no message is older than its crossing
-_ONCALL_LOOK_BACK = timedelta(days=30)  # a call to duty is not dated, and is history after a month
+# A call to duty or a digest is about no single crossing, and is history after a month.
+_UNDATED_LOOK_BACK = timedelta(days=30)
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -47,10 +50,11 @@ class SlackChannels:
 
     alert: str = "pql-alerts"
     oncall: str = "pql-oncall"
+    revops: str = "pql-alerts"
 
     def of(self, kind: str) -> str:
         """The channel for a kind of message."""
-        return self.oncall if kind == "oncall" else self.alert
+        return {"oncall": self.oncall, "proposal": self.revops}.get(kind, self.alert)
 
 
 def build_client(token: str, base_url: str = SLACK_URL, timeout: int = 10) -> WebClient:
@@ -98,6 +102,10 @@ def compose(message: Message, now: datetime) -> SlackMessage:
         return alert_message(story_of(message), now, message.key)
     if message.kind == "escalation":
         return escalation_message(story_of(message), now, message.key)
+    if message.kind == "digest":
+        return digest_message(message.payload, message.key)
+    if message.kind == "proposal":
+        return proposal_message(message.payload, message.key)
     if message.kind == "oncall":
         if missing := {"title", "body", "severity"} - set(message.payload):
             raise Rejected(f"this call to duty lacks {', '.join(sorted(missing))}")
@@ -220,8 +228,8 @@ class SlackWeb:
 
     def _oldest(self, message: Message) -> datetime:
         now = self._clock()
-        if message.kind == "oncall":
-            return now - _ONCALL_LOOK_BACK
+        if "story" not in message.payload:
+            return now - _UNDATED_LOOK_BACK
         # A story may be dated ahead of this machine's clock, but Slack dates by its own.
         return min(story_of(message).crossed_at, now) - _LOOK_BACK
 

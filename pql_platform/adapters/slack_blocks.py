@@ -1,4 +1,4 @@
-"""The three messages a person gets in Slack: alert, escalation, and call to the one on duty.
+"""The messages a person gets in Slack about a lead or a trouble: alert, escalation, call to duty.
 
 Lays out what `domain/wording.py` says, within Slack's limits for any input: every foreign piece is
 cut on its own, so that nothing of ours is ever pushed out. Harmlessness of foreign text is

@@ -24,6 +24,7 @@ from pql_platform.domain.story import AlertStory
 from pql_platform.domain.wording import account_name
 
 _LONGEST_SLUG = 40
+_TITLES = {"digest": "Digest", "proposal": "Calibration"}
 
 
 class LocalSlack:
@@ -66,7 +67,8 @@ class LocalSlack:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # The page first: the JSON file is what counts as delivered.
-            _write(path.with_suffix(".html"), render_preview(content, story))
+            about = _TITLES.get(message.kind, "On call")
+            _write(path.with_suffix(".html"), render_preview(content, story, about))
             _write(path, json.dumps(arguments, ensure_ascii=False, indent=2))
         except OSError as error:
             raise TryLater(f"{path} cannot be written: {error.strerror}") from error

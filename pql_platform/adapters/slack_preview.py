@@ -32,14 +32,17 @@ _TAGS = {"bold": "strong", "italic": "em", "strike": "del"}
 _QUOTE = re.compile(r"^(?:>|&gt;) ?")
 
 
-def render_preview(message: SlackMessage, story: AlertStory | None = None) -> str:
+def render_preview(
+    message: SlackMessage, story: AlertStory | None = None, about: str = "On call"
+) -> str:
     """The message as a self-contained HTML page that loads and runs nothing.
 
     Args:
         message: What would be posted.
-        story: The lead it is about, for the page's title; None for a call to the one on duty.
+        story: The lead it is about, for the page's title; None when it is about no single one.
+        about: The page's title without a story.
     """
-    title = unescaped(plain(account_name(story), 80)) if story else "On call"
+    title = unescaped(plain(account_name(story), 80)) if story else about
     return _template().render(title=title, blocks=message.blocks, fallback=unescaped(message.text))
 
 

@@ -19,7 +19,7 @@ class Message:
 
     Attributes:
         key: Idempotency key, unique for ever: program, level, subject, kind, tier, episode.
-        kind: What it is: `alert`, `escalation`, `oncall`, `crm_company`, `crm_contact`,
+        kind: What it is: `alert`, `escalation`, `digest`, `oncall`, `crm_company`, `crm_contact`,
             `crm_task`, `crm_enrolment`.
         payload: JSON-able content that the channel understands for this kind.
     """

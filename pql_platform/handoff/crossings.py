@@ -6,9 +6,8 @@ Holds the tiers of the moment against the episodes in the ledger. The rules of a
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,8 +28,12 @@ from pql_platform.domain.qualification import (
     decide,
 )
 from pql_platform.domain.tiering import TierRule
+from pql_platform.handoff.by_model import Crosser, crosser, digest_of, switch_of
 from pql_platform.handoff.messages import messages_of
 from pql_platform.handoff.stories import Facts, Lead, tell, yesterdays_scores
+from pql_platform.handoff.suppression import Silence, silences
+from pql_platform.ledger.digests import write_digest
+from pql_platform.ledger.engine import reading
 from pql_platform.ledger.handoffs import (
     NewHandoff,
     close_episodes,
@@ -38,9 +41,12 @@ from pql_platform.ledger.handoffs import (
     open_episodes,
     open_handoff,
 )
+from pql_platform.ledger.judged_passes import note_judge
 from pql_platform.ledger.keys import handoff_id
+from pql_platform.ledger.states import BY_MODEL
 from pql_platform.program.schema import Program
 from pql_platform.qualify.tiers import Thresholds, tier_rules
+from pql_platform.qualify.versions import InForce
 
 LEVELS: tuple[Level, ...] = ("account", "user")
 """Accounts first: a user of an account that is handed over is not handed over again."""
@@ -74,24 +80,24 @@ class Crossings:
 def record_crossings(
     engine: Engine,
     warehouse: duckdb.DuckDBPyConnection,
-    program: Program,
+    judge: InForce,
     tiers: pd.DataFrame,
-    thresholds: Thresholds,
     this_pass: Pass,
 ) -> Crossings:
     """Open a hand-off for each subject that crossed, and end the episodes of those that left.
 
     Args:
         engine: The ledger.
-        warehouse: For the facts of the stories.
-        program: The program.
+        warehouse: For the facts of the stories, and for what another version would have said.
+        judge: What judged the tiers.
         tiers: pql.tiers of this program.
-        thresholds: The live version.
         this_pass: When and how.
     """
-    with engine.connect() as conn:
+    program, thresholds = judge.program, judge.thresholds
+    with reading(engine) as conn:
         running = open_episodes(conn, program.program)
         ended = last_closed(conn, program.program)
+        switch = switch_of(conn, judge)
     rows = tiers.set_index(["level", "subject_id"], drop=False)
     decisions = {
         level: _decide(level, rows, running, ended, program, thresholds, this_pass.as_of)
@@ -99,9 +105,19 @@ def record_crossings(
     }
     accounts_held = {episode.subject_id for episode in running if episode.level == "account"}
     accounts_held -= {leave.episode.subject_id for leave in decisions["account"].leave}
-    accounts_held |= {entry.subject.subject_id for entry in decisions["account"].enter}
     entries = [entry for level in LEVELS for entry in decisions[level].enter]
-    planned = list(_plan(entries, rows, accounts_held, warehouse, program, thresholds, this_pass))
+    silent = silences(
+        warehouse,
+        program,
+        entries,
+        accounts_held,
+        as_of=this_pass.as_of,
+        backfill=this_pass.backfill,
+        switch=switch,
+    )
+    planned = list(_plan(entries, silent, rows, warehouse, judge, this_pass))
+    by_model = [new for new, _ in planned if new.caused_by == BY_MODEL]
+    digest = digest_of(switch, by_model, this_pass.as_of) if switch else None
     crossings = Crossings()
     with engine.begin() as conn:
         for level in LEVELS:
@@ -112,6 +128,9 @@ def record_crossings(
                 crossings.suppressed[new.suppressed_because] += 1
             else:
                 crossings.opened += 1
+        if digest is not None:
+            write_digest(conn, program.program, thresholds.version, digest, this_pass.as_of)
+        note_judge(conn, program.program, thresholds.version)
     return crossings
 
 
@@ -162,26 +181,24 @@ def _subject(level: Level, row: dict[str, Any], program: Program) -> Subject:
 
 def _plan(
     entries: list[Entry],
+    silent: Mapping[Crosser, Silence],
     rows: pd.DataFrame,
-    accounts_held: set[str],
     warehouse: duckdb.DuckDBPyConnection,
-    program: Program,
-    thresholds: Thresholds,
+    judge: InForce,
     this_pass: Pass,
 ) -> Iterator[tuple[NewHandoff, list[Any]]]:
     """Every entry as a hand-off with its messages, or with the reason why it sends none."""
     if not entries:
         return
+    program, thresholds = judge.program, judge.thresholds
     accounts = {entry.subject.account_id or "" for entry in entries}
     facts = Facts(warehouse, program, accounts)
-    reasons = {
-        id(entry): _why_suppressed(entry, accounts_held, program, this_pass) for entry in entries
-    }
-    told = {entry.subject.account_id or "" for entry in entries if not reasons[id(entry)]}
+    told = {entry.subject.account_id or "" for entry in entries if crosser(entry) not in silent}
     yesterday = yesterdays_scores(warehouse, program, told, this_pass.as_of)
     rules = {rule.tier: rule for rule in tier_rules(program)}
     for entry in entries:
-        row = rows.loc[(entry.subject.level, entry.subject.subject_id)]
+        silence = silent.get(crosser(entry))
+        row = rows.loc[crosser(entry)]
         tier = rules[int(row["tier"])]
         lead = _lead(entry, row, tier, program, thresholds)
         due_at = tier.due_at(this_pass.as_of)
@@ -205,7 +222,8 @@ def _plan(
             due_at=due_at,
             story=story.to_json(),
             run_id=this_pass.run_id,
-            suppressed_because=reasons[id(entry)],
+            suppressed_because=silence.reason if silence else None,
+            caused_by=silence.caused_by if silence else None,
         )
         yield new, [] if new.suppressed_because else messages_of(story, tier, email)
 
@@ -227,26 +245,6 @@ def _lead(entry: Entry, row: Any, tier: TierRule, program: Program, thresholds: 
         crossed_at=pd.Timestamp(row["last_signal_at"]).to_pydatetime().replace(tzinfo=UTC),
         version=thresholds.version,
     )
-
-
-def _why_suppressed(
-    entry: Entry, accounts_held: set[str], program: Program, this_pass: Pass
-) -> str | None:
-    if this_pass.backfill:
-        return "history loaded in backfill mode"
-    if program.rollout.stage == "shadow":
-        return "the program is in its shadow stage"
-    if entry.subject.level == "user" and entry.subject.account_id in accounts_held:
-        return "the whole account is handed over"
-    if program.rollout.stage == "pilot" and not _in_sample(entry, program):
-        return "outside the sample of the pilot stage"
-    return None
-
-
-def _in_sample(entry: Entry, program: Program) -> bool:
-    """A fixed part of all accounts, the same on every pass: by hash, not by chance."""
-    digest = hashlib.sha256(f"{program.program}/{entry.subject.account_id}".encode()).digest()
-    return int.from_bytes(digest[:4]) / 2**32 < program.rollout.sample
 
 
 def _close(conn: Connection, leaves: Iterable[Leave], now: datetime) -> int:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pql_platform.errors import PqlError
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """Every revision, oldest first, so that a start need not import Alembic to know the newest."""
 
 # Not Alembic's own name: Dagster's storage may share a Postgres database, and it uses that one.
@@ -67,13 +67,7 @@ def open_ledger(url: str) -> Engine:
             _upgrade(engine)
     except DBAPIError as error:
         engine.dispose()
-        # Postgres explains itself over several lines.
-        why = " ".join(str(error.orig).split())
-        raise PqlError(
-            f"the ledger {target.render_as_string()} cannot be opened ({why})",
-            field="PQL_STATE_URL",
-            hint="Name a database that exists and answers, or unset PQL_STATE_URL",
-        ) from error
+        raise _cannot_be_opened(target, error) from error
     except PqlError:
         engine.dispose()
         raise
@@ -81,10 +75,43 @@ def open_ledger(url: str) -> Engine:
 
 
 @contextmanager
+def looking(url: str) -> Iterator[Connection | None]:
+    """A connection for a look at a ledger that may not be there: nothing is made or upgraded.
+
+    Gives None where there is no ledger, or one that an older release left.
+
+    Raises:
+        PqlError: The URL is unusable, the database cannot be read, or a newer release wrote it.
+    """
+    target = _parse(url)
+    if target.get_backend_name() == "sqlite" and not Path(str(target.database)).exists():
+        yield None
+        return
+    engine = _create(target)
+    try:
+        with reading(engine) as conn:
+            yield conn if _revision(conn) == REVISIONS[-1] else None
+    except DBAPIError as error:
+        raise _cannot_be_opened(target, error) from error
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one state throughout and keeps no writer waiting."""
     with engine.connect().execution_options(**{_READING: True}) as conn:
         yield conn
+
+
+def _cannot_be_opened(target: URL, error: DBAPIError) -> PqlError:
+    # Postgres explains itself over several lines.
+    why = " ".join(str(error.orig).split())
+    return PqlError(
+        f"the ledger {target.render_as_string()} cannot be opened ({why})",
+        field="PQL_STATE_URL",
+        hint="Name a database that exists and answers, or unset PQL_STATE_URL",
+    )
 
 
 def _parse(url: str) -> URL:

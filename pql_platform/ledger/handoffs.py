@@ -41,6 +41,7 @@ class NewHandoff:
             deadline.
         suppressed_because: Set when the crossing is only recorded (backfill, shadow stage), and
             then without messages.
+        caused_by: `model` when a new version alone made it cross; None when its events did.
     """
 
     program: str
@@ -61,6 +62,7 @@ class NewHandoff:
     story: Mapping[str, Any]
     run_id: str | None = None
     suppressed_because: str | None = None
+    caused_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Handoff:
     outcome: str | None
     story: Mapping[str, Any]
     run_id: str | None
+    caused_by: str | None
 
 
 def open_handoff(conn: Connection, new: NewHandoff, messages: Sequence[NewMessage]) -> str:

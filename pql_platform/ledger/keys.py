@@ -28,6 +28,16 @@ def oncall_key(cause: str, now: datetime) -> str:
     return _digest("oncall", cause, int(now.timestamp() // 3600))
 
 
+def digest_key(program: str, version_id: str, times: int) -> str:
+    """The key of the digest of a version that is live for the so-manieth time, from 1 up."""
+    return _digest("digest", program, version_id, times)
+
+
+def proposal_key(program: str, occasion: str) -> str:
+    """The key of the message about a calibration: one per version, or per day of a refusal."""
+    return _digest("proposal", program, occasion)
+
+
 def _digest(*parts: str | int | None) -> str:
     # JSON keeps parts apart whatever they contain; joining them by a sign would not.
     return sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

@@ -38,3 +38,11 @@ ONCALL: Final = "oncall"
 """The kind of message that tells people about trouble; no breaker holds it."""
 ALERT: Final = "alert"
 ESCALATION: Final = "escalation"
+DIGEST: Final = "digest"
+"""The kind of message that names many crossings that are not alerted one by one."""
+
+PROPOSAL: Final = "proposal"
+"""The kind of message about what a calibration found."""
+
+BY_MODEL: Final = "model"
+"""What made a subject cross: a new model version alone."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from pql_platform.ledger import states
-from pql_platform.ledger.types import ExactDecimal, QuarterPoints, UtcDateTime
+from pql_platform.ledger.types import ExactDecimal, PointsByName, QuarterPoints, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -65,6 +65,13 @@ model_versions = Table(
     Column("reason", Text, nullable=False),
     Column("parent", String(200), ForeignKey("model_versions.id")),
     Column("program_text", Text),
+    Column("weights", PointsByName),
+    Column("points", PointsByName),
+    Column("compounds", JSON(none_as_null=True)),
+    Column("evidence", JSON(none_as_null=True)),
+    Column("base_digest", String(64)),
+    Column("data_from", UtcDateTime),
+    Column("data_to", UtcDateTime),
     UniqueConstraint("program", "number"),
 )
 
@@ -87,6 +94,13 @@ promotions = Table(
     Column("since", UtcDateTime, nullable=False),
     Column("promoted_by", String(200), nullable=False),
     Column("why", Text, nullable=False),
+)
+
+judged_passes = Table(
+    "judged_passes",
+    metadata,
+    Column("program", String(150), primary_key=True),
+    Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
 )
 
 handoffs = Table(
@@ -117,6 +131,7 @@ handoffs = Table(
     Column("outcome", Text),
     Column("story", JSON, nullable=False),
     Column("run_id", String(100)),
+    Column("caused_by", String(20)),
     UniqueConstraint("program", "level", "subject_id", "episode"),
     _one_of("motion", ("new_business", "expansion"), "motion"),
     _one_of("level", ("account", "user"), "level"),

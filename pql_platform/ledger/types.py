@@ -6,10 +6,11 @@ belong in `tables`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, Dialect, Integer, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Integer, String, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -84,3 +85,38 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
         """Read the digits."""
         return None if value is None else Decimal(value)
+
+
+class PointsByName(TypeDecorator[dict[str, Decimal]]):
+    """Points of several things by their names, in the order given: a JSON object of numbers.
+
+    Quarter points are exact as JSON numbers, whatever reads them.
+
+    Raises:
+        ValueError: A value is no multiple of 0.25.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: Mapping[str, Decimal] | None, dialect: Dialect
+    ) -> dict[str, int | float] | None:
+        """Turn points into JSON numbers."""
+        if value is None:
+            return None
+        return {name: _as_json_number(Decimal(points)) for name, points in value.items()}
+
+    def process_result_value(
+        self, value: Mapping[str, int | float] | None, dialect: Dialect
+    ) -> dict[str, Decimal] | None:
+        """Turn JSON numbers into points."""
+        if value is None:
+            return None
+        return {name: Decimal(str(points)) for name, points in value.items()}
+
+
+def _as_json_number(points: Decimal) -> int | float:
+    if not points.is_finite() or points * 4 != (points * 4).to_integral_value():
+        raise ValueError(f"{points} points are no multiple of 0.25")
+    return int(points) if points == points.to_integral_value() else float(points)

@@ -7,9 +7,11 @@ to the warehouse, and what its program says to `qualify`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -36,6 +38,15 @@ class NewVersion:
         reason: Why, in words.
         parent: Id of the version it came from.
         program_text: The program it was made with, as JSON; None in versions of older releases.
+        weights: Calibrated points per category; None, as what follows, in versions that judge by
+            the points of the program file.
+        points: Calibrated most points per signal.
+        compounds: Calibrated compounds, as a program file writes them; None leaves the file's.
+        evidence: What speaks for it, JSON-able: the backtest, and what it was drawn on.
+        base_digest: `definition_digest` of the program file that it was calibrated on: what it
+            changes counts while the file says the same.
+        data_from: The first moment of the data it was calibrated on.
+        data_to: The last one.
     """
 
     program: str
@@ -51,6 +62,13 @@ class NewVersion:
     qualified_share: Decimal | None = None
     parent: str | None = None
     program_text: str | None = None
+    weights: Mapping[str, Decimal] | None = None
+    points: Mapping[str, Decimal] | None = None
+    compounds: Sequence[Mapping[str, Any]] | None = None
+    evidence: Mapping[str, Any] | None = None
+    base_digest: str | None = None
+    data_from: datetime | None = None
+    data_to: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +84,16 @@ class LiveVersion:
     """The version that decides now, since when, and who made it so."""
 
     version: ModelVersion
+    since: datetime
+    promoted_by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """That a version became live: since when, who approved it, and why."""
+
+    version_id: str
     since: datetime
     promoted_by: str
     why: str
@@ -152,6 +180,12 @@ def promote(
     conn.execute(insert(promotions).values(program=program, **values))
 
 
+def find_version(conn: Connection, version_id: str) -> ModelVersion | None:
+    """One version by its id; None when it was never recorded."""
+    row = conn.execute(select(model_versions).where(model_versions.c.id == version_id)).first()
+    return None if row is None else _version(row)
+
+
 def live_version(conn: Connection, program: str) -> LiveVersion | None:
     """The version that decides for the program; None before the first promotion."""
     row = conn.execute(
@@ -184,6 +218,14 @@ def version_at(conn: Connection, program: str, moment: datetime) -> ModelVersion
     first = promoted.order_by(promotions.c.since, promotions.c.id)
     row = conn.execute(by_then).first() or conn.execute(first).first()
     return None if row is None else _version(row)
+
+
+def list_promotions(conn: Connection, program: str) -> list[Promotion]:
+    """Every promotion of a program, in the order in which they were made."""
+    query = select(
+        promotions.c.version_id, promotions.c.since, promotions.c.promoted_by, promotions.c.why
+    ).where(promotions.c.program == program)
+    return [Promotion(*row) for row in conn.execute(query.order_by(promotions.c.id))]
 
 
 def versioned_programs(conn: Connection) -> list[str]:

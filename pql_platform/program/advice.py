@@ -77,7 +77,7 @@ def _categories(program: Program) -> Iterator[str]:
         if weight and not signals:
             yield f"{category} has weight {weight:f} but no signal: nobody can earn these points"
         for signal in signals:
-            if not most[signal.name]:
+            if not most[signal.name] and signal.name not in program.points:
                 shared = f" for {len(signals)} signals" if weight else ""
                 yield f"{signal.name} earns no points: {category} has weight {weight:f}{shared}"
 

@@ -40,6 +40,35 @@ def _weights(program: Program) -> Iterator[Refusal]:
         yield Refusal(("weights",), f"weights add up to {total}, not 100", f"Please {change}")
 
 
+def _points(program: Program) -> Iterator[Refusal]:
+    known = [signal.name for signal in program.signals]
+    for name in program.points:
+        if name not in known:
+            yield Refusal(("points", name), f"`{name}` is no signal", did_you_mean(name, known))
+    for category, signals in program.signals_by_category.items():
+        named = [signal.name for signal in signals if signal.name in program.points]
+        missing = [signal.name for signal in signals if signal.name not in program.points]
+        if not named:
+            continue
+        weight = program.weights.get(category, Decimal(0))
+        total = sum((program.points[name] for name in named), Decimal(0))
+        left = f" (what is left is {weight - total:f})" if total <= weight else ""
+        if missing:
+            yield Refusal(
+                ("points",),
+                f"names {named[0]} and not {missing[0]}, which is {category} too",
+                f"Add `{missing[0]}:` with its points, or 0{left}",
+            )
+        elif total != weight:
+            less = total < weight
+            change = f"add {weight - total:f}" if less else f"take away {total - weight:f}"
+            yield Refusal(
+                ("points", named[-1]),
+                f"the points of {category} add up to {total:f}, not to its weight {weight:f}",
+                f"Please {change}, or change weights.{category}",
+            )
+
+
 def _names(program: Program) -> Iterator[Refusal]:
     places: dict[str, Loc] = {}
     for section in ("signals", "compounds", "negative"):
@@ -199,6 +228,7 @@ def _repeats(program: Program) -> Iterator[Refusal]:
 
 _RULES: tuple[Callable[[Program], Iterator[Refusal]], ...] = (
     _weights,
+    _points,
     _names,
     _events,
     _account_values,

@@ -104,6 +104,15 @@ def digest(program: Program) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def program_text(program: Program) -> str:
+    """Write a program as JSON: defaults written out, order as it stands.
+
+    JSON being YAML, a file of it loads as an equal program.
+    """
+    content = program.model_dump(mode="json", by_alias=True)
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
 def check_events_occur(programs: Sequence[LoadedProgram], known_events: Collection[str]) -> None:
     """Refuse programs that name an event which the loaded data never holds.
 

@@ -32,6 +32,7 @@ from pql_platform.program.sections import (
     Links,
     Owners,
     Plans,
+    Recalibration,
     Rollout,
     Route,
     Threshold,
@@ -115,6 +116,11 @@ class Program(Section):
         default_factory=lambda: dict(DEFAULT_WEIGHTS)
     )
     """Points per category; together 100."""
+    points: Annotated[
+        Mapping[Name, Annotated[Points, Field(ge=0, le=100)]], Field(max_length=MOST_PARTS)
+    ] = Field(default_factory=dict)
+    """Most points per signal; those of a category add up to its weight. A category of which no
+    signal is named is divided equally."""
     negative: Annotated[tuple[Penalty, ...], Field(max_length=MOST_PARTS)] = ()
     fit: Fit = Fit()
     threshold: Threshold
@@ -128,6 +134,7 @@ class Program(Section):
     playbooks: Mapping[Annotated[str, Field(pattern=LEVEL_OR_TIER)], Line]
     """The next action per level, `user` and `account`, or per tier, `tier3`."""
     rollout: Rollout = Rollout()
+    recalibration: Recalibration = Recalibration()
     lists: Mapping[Name, tuple[DomainEntry, ...]] = Field(default_factory=dict)
     """Named lists of e-mail domains, used by `fit.exclude` and `in @name`."""
     links: Links = Links()
@@ -159,7 +166,7 @@ class Program(Section):
             category: [signal.name for signal in signals]
             for category, signals in self.signals_by_category.items()
         }
-        return allocate(weights, names)
+        return {**allocate(weights, names), **self.points}
 
     @property
     def reachable_compounds(self) -> tuple[Compound, ...]:

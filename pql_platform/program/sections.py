@@ -213,6 +213,13 @@ class Rollout(Section):
     """Share of leads handed over in a pilot."""
 
 
+class Recalibration(Section):
+    """What becomes of the challenger that each quarter's calibration finds."""
+
+    policy: Literal["ask", "auto"] = "ask"
+    """ask: a person promotes it; auto: it takes over when it is better and within all bands."""
+
+
 class Links(Section):
     """Where a rep can look; https addresses with {account_id} or {user_id}."""
 

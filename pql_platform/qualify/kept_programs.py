@@ -1,6 +1,6 @@
-"""Programs as model versions keep them: written to JSON, read back, compared.
+"""Programs as model versions keep them: read back from their JSON, and compared.
 
-What a program says is `pql_platform.program`; when a version is made is `versions`.
+What a program says, and its JSON, is `pql_platform.program`; when a version is made is `versions`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,6 @@ from pql_platform.errors import PqlError
 from pql_platform.ledger.versions import ModelVersion
 from pql_platform.program.load import digest
 from pql_platform.program.schema import Program
-
-
-def program_text(program: Program) -> str:
-    """Write a program as the JSON that a version keeps: defaults written out, order as it stands.
-
-    `program_of_version` reads it back to an equal program.
-    """
-    content = program.model_dump(mode="json", by_alias=True)
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def program_of_version(version: ModelVersion) -> Program | None:

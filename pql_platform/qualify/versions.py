@@ -2,7 +2,8 @@
 
 A version is made when a program has none, when its file has changed, and every quarter. It is
 recorded with its evidence and its program and made live by compare-and-set; the rules of a share
-are in `domain/qualification.py`.
+are in `domain/qualification.py`. Versions that weigh the signals anew are recorded and promoted in
+`promotion`; here they are only kept up while their program file stays as it is.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from pql_platform.domain.qualification import threshold_for_share
 from pql_platform.errors import PqlError
+from pql_platform.ledger.calibrated import calibration_of
 from pql_platform.ledger.versions import (
     ModelVersion,
     NewVersion,
@@ -24,13 +27,25 @@ from pql_platform.ledger.versions import (
     promote,
     record_version,
 )
+from pql_platform.program.load import program_text
 from pql_platform.program.schema import Program
-from pql_platform.qualify.kept_programs import keeps, program_of_version, program_text
+from pql_platform.qualify.kept_programs import keeps, program_of_version
 from pql_platform.qualify.tiers import Thresholds
 from pql_platform.warehouse.definition import definition_digest
 
 NOBODY = Decimal("100.25")
 """A threshold that no score reaches, for a population in which nobody has a point yet."""
+
+CALIBRATION_FIELDS = (
+    "weights",
+    "points",
+    "compounds",
+    "evidence",
+    "base_digest",
+    "data_from",
+    "data_to",
+)
+"""What a calibrated version has beyond any other."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ def current_thresholds(
 
     Args:
         conn: The ledger, in a transaction.
-        program: The program.
+        program: The program in force.
         subjects: `read_subjects`, which new thresholds are computed on.
         now: The clock of the run.
     """
@@ -65,10 +80,10 @@ def current_thresholds(
     due = _why_recalibrate(live.version if live else None, program, subjects)
     if due is not None:
         by, reason = due
-        return _thresholds(recalibrate(conn, program, subjects, now, by=by, reason=reason))
+        return thresholds_of(recalibrate(conn, program, subjects, now, by=by, reason=reason))
     if live is None or keeps(live.version, program):
         return live_thresholds(conn, program.program)
-    return _thresholds(_carry_over(conn, live.version, program, now))
+    return thresholds_of(_carry_over(conn, live.version, program, now))
 
 
 def _why_recalibrate(
@@ -77,7 +92,11 @@ def _why_recalibrate(
     """Who asks for a new version and why; None while the live one holds."""
     if version is None:
         return "first run", "no version yet"
-    if version.program_digest != _digest(program):
+    is_another = _definition_of(version) != definition_digest(program)
+    if is_another and calibration_of(version) is not None:
+        # It was calibrated on the file as it was: now the file counts as it is written.
+        return "deploy", f"the program file has changed since {version.id}: its own points count"
+    if version.program_digest != version_digest(program):
         return "deploy", "the program file has changed"
     if NOBODY in (version.enter_account, version.enter_user) and _has_points(subjects):
         return "first points", "nobody had a point before"
@@ -93,7 +112,7 @@ def live_thresholds(conn: Connection, program: str) -> Thresholds:
     live = live_version(conn, program)
     if live is None:
         raise PqlError(f"Program {program} has no model version yet", hint="Run `pql run`")
-    return _thresholds(live.version)
+    return thresholds_of(live.version)
 
 
 def recalibrate(
@@ -107,9 +126,11 @@ def recalibrate(
 ) -> ModelVersion:
     """Compute thresholds on the current population, record them as a version, make it live.
 
+    A calibration of the live version goes on while it is what the program scores by.
+
     Args:
         conn: The ledger, in a transaction.
-        program: The program.
+        program: The program in force.
         subjects: `read_subjects`: the population is where `in_population` holds.
         now: The clock of the run.
         by: Who or what asked.
@@ -128,7 +149,7 @@ def recalibrate(
         conn,
         NewVersion(
             program=program.program,
-            program_digest=_digest(program),
+            program_digest=version_digest(program),
             enter_account=enter_account,
             enter_user=enter_user,
             leave_margin=program.threshold.leave_margin,
@@ -140,6 +161,7 @@ def recalibrate(
             reason=reason,
             parent=live.version.id if live else None,
             program_text=program_text(program),
+            **_calibration_that_holds(live.version if live else None, program),
         ),
         now,
     )
@@ -162,7 +184,27 @@ def in_force(version: ModelVersion, today: Callable[[], Mapping[str, Program]]) 
             f"{version.id} kept no program, and no program file is called {version.program}",
             hint="Put the file back, or ask for a later time",
         )
-    return InForce(program, _thresholds(version), kept is not None)
+    return InForce(program, thresholds_of(version), kept is not None)
+
+
+def version_digest(program: Program) -> str:
+    """What the thresholds of a version depend on: the scores, and how the share is drawn."""
+    threshold = program.threshold
+    return f"{definition_digest(program)}-{threshold.enter}-{threshold.top_share}"
+
+
+def _definition_of(version: ModelVersion) -> str:
+    """The `definition_digest` of the program that a version was made with."""
+    return version.program_digest.partition("-")[0]
+
+
+def _calibration_that_holds(version: ModelVersion | None, program: Program) -> dict[str, Any]:
+    """What the next version takes over from a calibrated one that scores by this very program."""
+    if version is None or calibration_of(version) is None:
+        return {}
+    if _definition_of(version) != definition_digest(program):
+        return {}
+    return {name: getattr(version, name) for name in CALIBRATION_FIELDS}
 
 
 def _carry_over(
@@ -209,13 +251,12 @@ def _has_points(subjects: pd.DataFrame) -> bool:
     return bool((subjects.loc[subjects["in_population"], "score"] > 0).any())
 
 
-def _digest(program: Program) -> str:
-    """What the thresholds depend on: the scores, and how the share is drawn."""
-    threshold = program.threshold
-    return f"{definition_digest(program)}-{threshold.enter}-{threshold.top_share}"
+def thresholds_of(version: ModelVersion) -> Thresholds:
+    """Return the thresholds of a version.
 
-
-def _thresholds(version: ModelVersion) -> Thresholds:
+    Raises:
+        PqlError: It has none for one of the levels.
+    """
     if version.enter_account is None or version.enter_user is None:
         raise PqlError(
             f"Version {version.id} has no threshold for both levels",

@@ -82,7 +82,7 @@ def open_held_warehouse(settings: Settings) -> Iterator[duckdb.DuckDBPyConnectio
     Raises:
         PqlError: The file cannot be opened.
     """
-    connection = _connect(settings)
+    connection = open_file(settings.warehouse, settings)
     try:
         yield connection
     finally:
@@ -105,16 +105,21 @@ def attach_statement(file: Path, alias: str = "warehouse") -> str:
     return f"ATTACH IF NOT EXISTS '{path}' AS {alias} (ROW_GROUP_SIZE {ROW_GROUP})"
 
 
-def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+def open_file(path: Path, settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse file for writing, confined to PQL_HOME; the caller closes it.
+
+    Raises:
+        PqlError: It cannot be opened.
+    """
     try:
         connection = duckdb.connect()
-        connection.execute(attach_statement(settings.warehouse))
+        connection.execute(attach_statement(path))
         connection.execute("USE warehouse")
         connection.execute(f"SET dynamic_or_filter_threshold = {SEMI_JOIN_KEYS}")
     except duckdb.Error as error:
         raise PqlError(
             f"The warehouse cannot be opened: {str(error).splitlines()[0]}",
-            file=settings.warehouse,
+            file=path,
             hint="Close what has it open; if it is damaged, rebuild it from the archive as "
             "docs/operations.md says",
         ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pql_platform.errors import PqlError
-from pql_platform.program.load import load_programs
+from pql_platform.ledger.calibrated import programs_in_force
+from pql_platform.program.load import load_programs, program_text
+from pql_platform.program.schema import Program
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import warehouse_lock
 from pql_platform.warehouse.deployments import deployed_models
@@ -70,8 +72,9 @@ def plan_challenger(settings: Settings, programs: Path, name: str) -> Challenger
     """
     check_name(name)
     folder = _write_programs(settings, programs, name)
-    challenger = settings.model_copy(update={"programs": folder})
-    with _project(challenger, f"Challenger {name} was not computed") as context:
+    # As they are written: what production has calibrated is none of the challenger's.
+    written = [loaded.program for loaded in load_programs(folder)]
+    with _project(settings, f"Challenger {name} was not computed", written) as context:
         production = context.state_reader.get_environment(PRODUCTION)
         if production is None:
             raise PqlError("Nothing is deployed yet", hint="Run `pql run` first")
@@ -156,15 +159,17 @@ def _write_programs(settings: Settings, programs: Path, name: str) -> Path:
     Raises:
         PqlError: A program is refused, or the programs do not fit together.
     """
-    sources = {loaded.name: loaded.path for loaded in load_programs(settings.programs)}
-    sources |= {loaded.name: loaded.path for loaded in load_programs(programs)}
+    # Production's as they are in force, so that only what the challenger says is otherwise.
+    texts = {loaded.name: program_text(loaded.program) for loaded in programs_in_force(settings)}
+    theirs = load_programs(programs)
+    texts |= {loaded.name: loaded.path.read_text(encoding="utf-8") for loaded in theirs}
     folder = _folder(settings) / name
     part = folder.with_name(f".{name}.part")
     if part.exists():
         shutil.rmtree(part)
     part.mkdir(parents=True)
-    for program, path in sources.items():
-        shutil.copyfile(path, part / f"{program}.yaml")
+    for program, text in texts.items():
+        (part / f"{program}.yaml").write_text(text, encoding="utf-8")
     try:
         load_programs(part)
     except PqlError:
@@ -176,7 +181,9 @@ def _write_programs(settings: Settings, programs: Path, name: str) -> Path:
 
 
 @contextmanager
-def _project(settings: Settings, failed: str) -> Iterator[Context]:
+def _project(
+    settings: Settings, failed: str, programs: Sequence[Program] | None = None
+) -> Iterator[Context]:
     """The SQLMesh project of a definition, with the right to write the warehouse.
 
     Raises:
@@ -186,7 +193,7 @@ def _project(settings: Settings, failed: str) -> Iterator[Context]:
 
     failures = listen()
     # Reading the project takes seconds and touches no table, so nobody need wait for it.
-    context = open_context(settings)
+    context = open_context(settings, programs)
     with warehouse_lock(settings.home), closing(context):
         try:
             yield context

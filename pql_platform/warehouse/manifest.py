@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pql_platform.errors import PqlError
-from pql_platform.program.load import load_programs
+from pql_platform.ledger.calibrated import programs_in_force
+from pql_platform.program.schema import Program
 from pql_platform.settings import Settings
 from pql_platform.warehouse import lineage
 from pql_platform.warehouse.definition import compile_definition
@@ -71,12 +72,18 @@ def load_manifest(settings: Settings) -> tuple[ModelManifest, ...]:
     return models
 
 
-def rendered_manifest(settings: Settings) -> tuple[ModelManifest, ...] | None:
+def rendered_manifest(
+    settings: Settings, programs: Sequence[Program] | None = None
+) -> tuple[ModelManifest, ...] | None:
     """Return what `load_manifest` would, or None where that would have to render it first.
 
     For whoever only looks and must not wait. Never None for models that are deployed.
+
+    Args:
+        settings: The installation.
+        programs: The programs in force, if they are at hand.
     """
-    cache = _cache(settings)
+    cache = _cache(settings, programs)
     return _from_json(cache.read_text(encoding="utf-8")) if cache.exists() else None
 
 
@@ -167,8 +174,8 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "manifest"
 
 
-def _cache(settings: Settings) -> Path:
-    return _folder(settings) / f"{_renderer()}-{manifest_digest(settings)}.json"
+def _cache(settings: Settings, programs: Sequence[Program] | None = None) -> Path:
+    return _folder(settings) / f"{_renderer()}-{manifest_digest(settings, programs)}.json"
 
 
 def _renderer() -> str:
@@ -177,13 +184,18 @@ def _renderer() -> str:
     return hashlib.sha256(code).hexdigest()[:8]
 
 
-def manifest_digest(settings: Settings) -> str:
-    """Return a short hash of all that decides the models: the programs and the SQLMesh project.
+def manifest_digest(settings: Settings, programs: Sequence[Program] | None = None) -> str:
+    """Return a short hash of all that decides the models: the programs in force and the project.
+
+    Args:
+        settings: The installation.
+        programs: The programs in force, if they are at hand.
 
     Raises:
-        PqlError: A program file is refused.
+        PqlError: A program file is refused, or the ledger cannot be read.
     """
-    programs = [loaded.program for loaded in load_programs(settings.programs)]
+    if programs is None:
+        programs = [loaded.program for loaded in programs_in_force(settings)]
     parts = [compile_definition(programs).encode()]
     for path in sorted(_sources(PROJECT)):
         parts.append(path.relative_to(PROJECT).as_posix().encode())

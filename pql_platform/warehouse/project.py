@@ -6,12 +6,13 @@ package, never needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pql_platform.errors import PqlError
-from pql_platform.program.load import load_programs
+from pql_platform.ledger.calibrated import programs_in_force
+from pql_platform.program.schema import Program
 from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.definition import compile_variables
 from pql_platform.warehouse.gateways import gateway_config
@@ -24,13 +25,21 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parent / "sqlmesh"
 
 
-def sqlmesh_config(settings: Settings | None = None) -> Config:
-    """Return the SQLMesh configuration for the programs and the home of these settings."""
+def sqlmesh_config(
+    settings: Settings | None = None, programs: Sequence[Program] | None = None
+) -> Config:
+    """Return the SQLMesh configuration for the home of these settings.
+
+    Args:
+        settings: Where everything is; the environment's by default.
+        programs: The definition; None means the programs in force.
+    """
     from sqlmesh.core.config import Config, LinterConfig, ModelDefaultsConfig
     from sqlmesh.core.config.format import FormatConfig
 
     settings = settings or load_settings()
-    programs = [loaded.program for loaded in load_programs(settings.programs)]
+    if programs is None:
+        programs = [loaded.program for loaded in programs_in_force(settings)]
     return Config(
         gateways={settings.gateway: gateway_config(settings)},
         default_gateway=settings.gateway,
@@ -57,11 +66,16 @@ def sqlmesh_config(settings: Settings | None = None) -> Config:
     )
 
 
-def open_context(settings: Settings) -> Context:
-    """Return a SQLMesh context; the caller closes it and, to touch data, holds the lock."""
+def open_context(settings: Settings, programs: Sequence[Program] | None = None) -> Context:
+    """Return a SQLMesh context; the caller closes it and, to touch data, holds the lock.
+
+    Args:
+        settings: Where everything is.
+        programs: The definition; None means the programs in force.
+    """
     from sqlmesh import Context
 
-    return Context(paths=[str(PROJECT)], config=sqlmesh_config(settings))
+    return Context(paths=[str(PROJECT)], config=sqlmesh_config(settings, programs))
 
 
 def listen() -> list[str]:

@@ -8,7 +8,7 @@ recomputed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,15 +117,16 @@ def as_known_at(
     connection: duckdb.DuckDBPyConnection,
     as_of: datetime,
     accounts: Iterable[str] | None = None,
+    *,
+    models: Sequence[Deployed] | None = None,
 ) -> Iterator[None]:
     """Inside the block, `live.scores`, `live.features` and `live.staging` hold the past.
-
-    Computed by the models that were deployed then.
 
     Args:
         connection: The warehouse; it is not changed.
         as_of: Aware instant; only what had been received by then counts.
         accounts: Account ids to compute; None means all.
+        models: What to compute, in order; None means the models that were deployed then.
     """
     with _live_catalog(connection, as_of, everything=accounts is None):
         if accounts is None:
@@ -139,7 +140,7 @@ def as_known_at(
             statements.run(connection, "members_ever")
             statements.run(connection, "scoped_links")
             statements.run(connection, "scoped_events")
-        _compute(connection, deployed_models(connection, as_of))
+        _compute(connection, deployed_models(connection, as_of) if models is None else models)
         yield
 
 

@@ -12,11 +12,15 @@ import time_machine
 from sqlalchemy import update
 
 from pql_platform.intake.files import take_in_records
+from pql_platform.ledger.calibrated import programs_in_force
 from pql_platform.ledger.engine import open_ledger
 from pql_platform.ledger.tables import model_versions
 from pql_platform.passes import run_job
+from pql_platform.qualify.tiers import read_subjects
+from pql_platform.qualify.versions import recalibrate
 from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.connection import open_warehouse
+from pql_platform.warehouse.rescoring import read_clock
 
 pytestmark = pytest.mark.usefixtures("runs_in_memory")
 
@@ -239,9 +243,15 @@ def test_a_version_that_kept_no_program_is_judged_by_the_file_of_today_and_says_
     assert "no program file is called boards" in pql("scores", "--as-of", at).err
 
 
-def test_a_recalibration_counts_from_the_next_pass_on(today: Settings, pql: Ask) -> None:
+def test_a_new_version_counts_from_the_next_pass_on(today: Settings, pql: Ask) -> None:
     row = pql("scores", "--level", "account", "--json").json[0]
-    assert pql("recalibrate").code == 0
+    engine = open_ledger(today.ledger_url)
+    with engine.begin() as conn, open_warehouse(today) as connection:
+        now = read_clock(connection) + timedelta(microseconds=1)
+        [loaded] = programs_in_force(today)
+        subjects = read_subjects(connection, loaded.program)
+        recalibrate(conn, loaded.program, subjects, now, by="test", reason="drawn anew")
+    engine.dispose()
     present = pql("explain", row["id"], "--json").json
     assert (present["version"], present["threshold"]) == ("boards-v1", row["threshold"])
     live_pass()

@@ -134,7 +134,7 @@ def test_a_ledger_of_a_newer_release_is_refused(ledger_path: Path) -> None:
     with engine.begin() as conn:
         conn.execute(text("UPDATE ledger_version SET version_num = '0999'"))
     engine.dispose()
-    with pytest.raises(PqlError, match=r"revision 0999, newer than this release \(0002\)") as error:
+    with pytest.raises(PqlError, match=r"revision 0999, newer than this release \(0003\)") as error:
         open_ledger(f"sqlite:///{ledger_path}")
     assert error.value.field == "PQL_STATE_URL"
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 
 from pql_platform.ledger.tables import breakers, channel_turns
-from pql_platform.ledger.types import ExactDecimal, QuarterPoints
+from pql_platform.ledger.types import ExactDecimal, PointsByName, QuarterPoints
 
 DIALECT = sqlite.dialect()
 
@@ -61,3 +61,20 @@ def test_every_share_survives_to_the_last_digit(share: Decimal) -> None:
 def test_an_inexact_share_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="no finite decimal"):
         ExactDecimal().process_bind_param(value, DIALECT)  # type: ignore[arg-type]
+
+
+def test_points_by_name_survive_in_their_order_and_as_numbers_anybody_can_read() -> None:
+    kind = PointsByName()
+    points = {"sessions": Decimal("12.25"), "boards": Decimal(30), "nothing": Decimal(0)}
+    stored = kind.process_bind_param(points, DIALECT)
+    assert stored == {"sessions": 12.25, "boards": 30, "nothing": 0}
+    back = kind.process_result_value(stored, DIALECT)
+    assert back is not None
+    assert list(back.items()) == list(points.items())
+    assert kind.process_bind_param(None, DIALECT) is None
+
+
+@pytest.mark.parametrize("value", ["0.1", "NaN", "Infinity"])
+def test_points_by_name_between_quarters_are_refused(value: str) -> None:
+    with pytest.raises(ValueError, match=r"no multiple of 0\.25"):
+        PointsByName().process_bind_param({"sessions": Decimal(value)}, DIALECT)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, insert, text
+from sqlalchemy.exc import IntegrityError
 
 from pql_platform.errors import PqlError
 from pql_platform.ledger import migrate
-from pql_platform.ledger.engine import open_ledger, reading
+from pql_platform.ledger.engine import REVISIONS, open_ledger, reading
+from pql_platform.ledger.tables import model_versions
 from pql_platform.ledger.versions import (
     NewVersion,
+    Promotion,
+    find_version,
+    list_promotions,
     list_versions,
     live_version,
     promote,
@@ -53,6 +59,55 @@ def test_versions_are_numbered_per_program_and_come_back_exactly(engine: Engine,
     assert second.program_text == '{"program":"ä"}'
 
 
+def test_what_a_version_has_calibrated_comes_back_exactly(engine: Engine, kit) -> None:
+    found = {
+        "weights": {"viral": Decimal("60.25"), "frequency": Decimal("39.75")},
+        "points": {"invites": Decimal("60.25"), "sessions": Decimal("39.75")},
+        "compounds": [{"name": "pair", "all": {"invites": 1, "sessions": 2.5}, "points": 5}],
+        "evidence": {"backtest": {"roc_auc": 0.87, "calibration": [[0.1, 0.12]]}, "note": "ä"},
+        "base_digest": "b" * 16,
+        "data_from": kit.START - timedelta(days=90),
+        "data_to": kit.START,
+    }
+    with engine.begin() as conn:
+        made = record_version(conn, _new(kit, **found))
+        plain = record_version(conn, _new(kit))
+        assert find_version(conn, made.id) == made
+        assert find_version(conn, "boards-v9") is None
+        stored = conn.execute(
+            text("SELECT COUNT(*) FROM model_versions WHERE weights IS NULL AND evidence IS NULL")
+        ).scalar()
+    assert {name: getattr(made, name) for name in found} == found
+    assert list(made.points or {}) == ["invites", "sessions"]
+    assert {getattr(plain, name) for name in found} == {None}
+    assert stored == 2
+
+
+def test_a_version_is_never_recorded_under_a_number_that_is_taken(engine: Engine, kit) -> None:
+    with engine.begin() as conn:
+        first, second = record_version(conn, _new(kit)), record_version(conn, _new(kit))
+    assert (first.number, second.number) == (2, 3)
+    for id_, number in ((first.id, 9), ("boards-v9", first.number)):
+        row = {**vars(first), "id": id_, "number": number}
+        with engine.begin() as conn, pytest.raises(IntegrityError):
+            conn.execute(insert(model_versions).values(**row))
+
+
+def test_nothing_in_the_platform_changes_or_removes_a_version_or_a_promotion() -> None:
+    repository = Path(__file__).parents[2]
+    kept = {"model_versions", "promotions"}
+    changed = [
+        f"{path.relative_to(repository)}:{node.lineno}"
+        for root in ("pql_platform", "assets", "sensors", "expectations")
+        for path in (repository / root).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in {"update", "delete"}
+        and kept & {getattr(argument, "id", "") for argument in node.args}
+    ]
+    assert changed == []
+
+
 def test_a_promotion_records_who_and_why(engine: Engine, kit) -> None:
     with engine.begin() as conn:
         assert live_version(conn, "boards") is None
@@ -60,9 +115,15 @@ def test_a_promotion_records_who_and_why(engine: Engine, kit) -> None:
         record_version(conn, _new(kit))
         promote(conn, "boards", "boards-v2", "bo", "backtest", "boards-v1", now=kit.START)
         live = live_version(conn, "boards")
+        made = list_promotions(conn, "boards")
+        assert list_promotions(conn, "docs") == []
     assert live is not None
     assert (live.version.id, live.promoted_by, live.why) == ("boards-v2", "bo", "backtest")
     assert live.since == kit.START
+    assert made == [
+        Promotion("boards-v1", kit.START, "ana", "first"),
+        Promotion("boards-v2", kit.START, "bo", "backtest"),
+    ]
 
 
 @pytest.mark.parametrize("expected", [None, "boards-v2"])
@@ -149,7 +210,9 @@ def test_a_ledger_of_the_first_release_gets_its_promotions_and_no_invented_progr
     old.dispose()
     engine = open_ledger(url)
     with engine.begin() as conn:
-        assert conn.execute(text("SELECT version_num FROM ledger_version")).scalar() == "0002"
+        assert (
+            conn.execute(text("SELECT version_num FROM ledger_version")).scalar() == REVISIONS[-1]
+        )
         versions = [version_at(conn, "boards", kit.START + timedelta(days=day)) for day in (1, 2)]
         assert conn.execute(text("PRAGMA foreign_key_check")).all() == []
     engine.dispose()

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from pql_platform.errors import PqlError
 from pql_platform.ledger.versions import ModelVersion
-from pql_platform.program.load import digest, load_program
+from pql_platform.program.load import digest, load_program, program_text
 from pql_platform.program.schema import Program
 from pql_platform.program.signals import CATEGORIES
-from pql_platform.qualify.kept_programs import keeps, program_of_version, program_text
+from pql_platform.qualify.kept_programs import keeps, program_of_version
 from pql_platform.warehouse.check import UNIT_PROGRAM
 from pql_platform.warehouse.definition import compile_definition
 

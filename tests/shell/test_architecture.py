@@ -24,7 +24,7 @@ LAYERS = (
         "pql_platform.program",
         "pql_platform.warehouse",
     ),
-    ("pql_platform.qualify", "pql_platform.handoff"),
+    ("pql_platform.qualify", "pql_platform.handoff", "pql_platform.calibration"),
     (
         "pql_platform.instance",
         "pql_platform.resources",

@@ -94,7 +94,8 @@ def test_every_check_before_a_delivery_blocks(definitions: dg.Definitions) -> No
     open_ended = {key.name for key, check in checks.items() if not check.blocking}
     assert len(checks) > 20
     suites = {"suite_events", "suite_features", "suite_scores", "suite_handoffs"}
-    assert open_ended == suites | {"stored_scores_equal_rebuilt"}
+    calibration = {"every_program_could_be_calibrated", "live_versions_still_fit"}
+    assert open_ended == suites | calibration | {"stored_scores_equal_rebuilt"}
     assert all(check.description for check in checks.values())
 
 
@@ -111,7 +112,7 @@ def test_everything_that_should_run_by_itself_does(definitions: dg.Definitions) 
     assert schedules == dict.fromkeys(
         (
             *("full_pass_daily", "expectations_hourly", "comparison_hourly"),
-            "recalibration_quarterly",
+            *("recalibration_quarterly", "drift_weekly"),
         ),
         dg.DefaultScheduleStatus.RUNNING,
     )
@@ -163,7 +164,10 @@ def test_a_tick_of_the_quarter_runs_the_job_that_makes_a_model_version_and_nothi
     assert request.run_key is None
     assert schedule.job_name == "recalibration"
     job = definitions.resolve_job_def("recalibration")
-    assert job.asset_layer.selected_asset_keys == {dg.AssetKey(["ledger", "model_versions"])}
+    assert job.asset_layer.selected_asset_keys == {
+        dg.AssetKey(["calibration", "discovery"]),
+        dg.AssetKey(["ledger", "model_versions"]),
+    }
 
 
 def test_the_daily_pass_comes_after_midnight_when_every_window_has_moved(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from pql_platform.definitions import build_defs
 from pql_platform.errors import PqlError
 from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.ledger.tables import outbox
+from pql_platform.program.load import load_programs
+from pql_platform.qualify.calibrated_versions import record_calibrated
+from pql_platform.qualify.promotion import promote_version, roll_back
 from pql_platform.run_errors import reasons
 from pql_platform.settings import Settings, load_settings
 from sensors.programs import DEFINITION
@@ -80,6 +84,38 @@ def test_an_edited_program_is_asked_for_once_until_it_is_deployed(
     assert request.run_key.startswith(f"definition-{digest}-")
     record(instance, request, dg.DagsterRunStatus.STARTED)
     assert "is under way" in tick("program_changes").skip_message
+
+
+def test_a_promoted_version_is_asked_for_like_an_edited_program(
+    edit: Callable[..., None], tick: Any, today: Settings
+) -> None:
+    settings = load_settings()
+    [file] = load_programs(settings.programs)
+    now = datetime.now(UTC)
+    engine = open_ledger(settings.ledger_url)
+    with engine.begin() as conn:
+        version = record_calibrated(
+            conn,
+            file.program,
+            weights=file.program.weights,
+            points={"boards_created": Decimal(30), "integrations": Decimal(5)},
+            enter_account=Decimal(60),
+            enter_user=Decimal(60),
+            population=100,
+            qualified_share=Decimal("0.1"),
+            evidence={},
+            data_from=now,
+            data_to=now,
+            created_at=now,
+            created_by="calibration",
+            reason="quarter",
+        )
+    engine.dispose()
+    assert "is deployed" in tick("program_changes").skip_message
+    promote_version(settings, version.id, by="ana", why="backtest", now=now)
+    assert DEFINITION in request_of(tick("program_changes")).tags
+    roll_back(settings, None, by="ana", why="worse", now=now)
+    assert "is deployed" in tick("program_changes").skip_message
 
 
 def test_a_pass_that_failed_is_not_asked_for_again_at_once_but_later(
