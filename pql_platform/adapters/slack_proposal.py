@@ -15,7 +15,7 @@ from pql_platform.adapters.slack_layout import SlackMessage, footer, header, mes
 from pql_platform.adapters.slack_text import mrkdwn, plain
 from pql_platform.domain.delivery import Rejected
 
-_SENTENCE, _NAME, _NUMBER = 240, 40, 12
+_SENTENCE, _NAME, _NUMBER = 200, 40, 12
 _MOST = 8
 """Lines of a list: with the longest texts the message stays below Slack's 13,200 characters."""
 

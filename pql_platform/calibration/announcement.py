@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pql_platform.domain.grammar import counted
 from pql_platform.ledger.versions import ModelVersion
 
 FIRST_NAMED = 5
@@ -57,7 +58,7 @@ def announce(version: ModelVersion, champion: str, by: str | None = None) -> dic
         "risks": [_risk(risk) for risk in evidence["threshold"]["risks"]],
         "moved": _moved(judged),
         "owners": [
-            f"{owner}: {after} leads instead of {before}"
+            f"{owner}: {counted(after, 'lead')} instead of {before}"
             for owner, (before, after) in evidence["owners"].items()
             if before != after
         ],
@@ -94,7 +95,7 @@ def _figures(judged: Mapping[str, Any], shares: Sequence[float]) -> list[list[st
         [label, _figure(key, rows[_LIVE][key]), _figure(key, rows[_PROPOSED][key])]
         for key, label in _FIGURES
     ]
-    figures.append(["qualified share now", *(f"{share:.1%}" for share in shares)])
+    figures.append(["qualified share", *(f"{share:.1%}" for share in shares)])
     return figures
 
 
@@ -129,7 +130,9 @@ def _moved(judged: Mapping[str, Any]) -> list[str]:
         accounts = list(judged[side])
         named = ", ".join(accounts[:FIRST_NAMED])
         rest = f" and {len(accounts) - FIRST_NAMED:,} more" if len(accounts) > FIRST_NAMED else ""
-        said.append(f"{len(accounts):,} accounts {side}" + (f": {named}{rest}" if accounts else ""))
+        said.append(
+            f"{counted(len(accounts), 'account')} {side}" + (f": {named}{rest}" if accounts else "")
+        )
     return said
 
 

@@ -27,6 +27,8 @@ HEALTHY_SHARE = (0.05, 0.15)
 HIGHEST_SHARE = 0.25
 """Above it a person decides, whatever the policy says (decided list 6)."""
 
+_WORDS = {"capture_top15": "buyers in the best 15 %", "roc_auc": "ROC AUC"}
+
 LARGEST_GROWTH = 1.5
 """A challenger that qualifies so many times the champion's share waits for a person (F68)."""
 
@@ -170,7 +172,7 @@ def decide(
     if not advantage.is_more_than_noise:
         return Decision("keep", (_not_better(advantage),))
     better = (
-        f"Better on held-out time: {advantage.metric} {advantage.difference:+.1%} "
+        f"Better on held-out time: {_said(advantage.metric)} {advantage.difference:+.1%} "
         f"({advantage.low:+.1%} to {advantage.high:+.1%})."
     )
     doubts = (*_doubts_about_share(*share), *_doubts_about_pace(change, standing))
@@ -183,9 +185,13 @@ def decide(
 
 def _not_better(advantage: Advantage) -> str:
     return (
-        f"Not better than noise: {advantage.metric} {advantage.difference:+.1%}, and anything "
-        f"from {advantage.low:+.1%} to {advantage.high:+.1%} is possible."
+        f"Not better than noise: {_said(advantage.metric)} {advantage.difference:+.1%}, and "
+        f"anything from {advantage.low:+.1%} to {advantage.high:+.1%} is possible."
     )
+
+
+def _said(metric: str) -> str:
+    return _WORDS.get(metric, metric)
 
 
 def _doubts_about_share(champion: float, challenger: float) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def test_better_than_noise_and_within_every_band_is_promoted_where_the_policy_is
     decision = decide(BETTER, LARGE, SHARE, SETTLED, "auto")
     assert decision.action == "promote"
     assert decision.reasons[0] == (
-        "Better on held-out time: capture_top15 +8.0% (+2.0% to +14.0%)."
+        "Better on held-out time: buyers in the best 15 % +8.0% (+2.0% to +14.0%)."
     )
 
 
