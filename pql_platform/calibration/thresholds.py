@@ -12,14 +12,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pql_platform.calibration.policy import HEALTHY_SHARE
 from pql_platform.calibration.queue import Crossings, QueueRisk, queue_risks
 from pql_platform.domain.points import HIGHEST_SCORE, QUARTERS
 from pql_platform.domain.qualification import threshold_for_share
 from pql_platform.program.schema import Program
 from pql_platform.qualify.versions import NOBODY
-
-HEALTHY_SHARE = (0.05, 0.15)
-"""Of the population; outside it there is a warning (requirements, decided list 6)."""
 
 STEPS = tuple(Decimal(step) for step in (-15, -10, -5, 0, 5, 10))
 """Points around the threshold for which the risk is shown, so that it is seen before loosening."""
