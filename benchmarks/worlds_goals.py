@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks.worlds_outcome import Fitted, Outcome
 from benchmarks.worlds_truth import Kind
-from benchmarks.worlds_vocabulary import CATEGORY_OF, SIGNAL_OF, VANITY
+from benchmarks.worlds_vocabulary import CATEGORY_OF, SIGNAL_OF
 from pql_platform.calibration.backtest import ACTIVITY, CEILING, DEFAULTS, PROPOSED
 
 SHARE_TOLERANCE = 0.01
@@ -84,7 +84,7 @@ def _figures(outcomes: Sequence[Outcome]) -> tuple[Goal, ...]:
         _share("Confounded event not called a signal", confounded, _confounded_is_no_signal),
         _share("Weak cause called a signal", _of(outcomes, "weak"), _cause_is_a_signal),
         _qualified(outcomes),
-        _share("Vanity event called a signal, causal worlds", _causal(outcomes), _vanity_is_one),
+        _without_effect(_causal(outcomes)),
     )
 
 
@@ -137,6 +137,22 @@ def _false_behaviours(null: Sequence[Outcome]) -> Goal:
     false = sum(len(discovered.signals) for discovered in told)
     found = f"{false / judged:.1%} ({false} of {judged})"
     return Goal(title, wanted, found, false / judged <= 0.05, len(told))
+
+
+def _without_effect(causal: Sequence[Outcome]) -> Goal:
+    """Signals that lead to nothing. Some do foretell: who buys still logs in before buying."""
+    title = "Behaviours without effect called signals, causal worlds"
+    told = [(o.truth, o.discovered) for o in causal if o.discovered]
+    judged = sum(discovered.behaviours for _, discovered in told)
+    if not judged:
+        return Goal(title, "", "no world", None, 0)
+    idle = sum(
+        signal.split(" [")[0] not in truth.effective
+        for truth, discovered in told
+        for signal in discovered.signals
+    )
+    found = f"{idle / judged:.1%} ({idle} of {judged})"
+    return Goal(title, "", found, None, len(told))
 
 
 def _against_the_ceiling(outcomes: Sequence[Outcome]) -> Goal:
@@ -200,10 +216,6 @@ def _confounded_is_no_signal(outcome: Outcome) -> bool:
 
 def _cause_is_a_signal(outcome: Outcome) -> bool:
     return _verdict(outcome, outcome.truth.cause) == "signal"
-
-
-def _vanity_is_one(outcome: Outcome) -> bool:
-    return any(_verdict(outcome, event) == "signal" for event in VANITY)
 
 
 def _leak_has_no_points(outcome: Outcome) -> bool:

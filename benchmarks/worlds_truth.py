@@ -84,6 +84,12 @@ class Truth:
         return END - timedelta(days=self.days)
 
     @property
+    def effective(self) -> frozenset[str]:
+        """The events that lead to a purchase at some time, and those that go with them."""
+        causes = (self.cause, self.later_cause, *self.contributing, *self.proxies)
+        return frozenset(event for event in causes if event)
+
+    @property
     def drift_at(self) -> datetime | None:
         """When the cause changes."""
         return None if self.drift_day is None else self.start + timedelta(days=self.drift_day)

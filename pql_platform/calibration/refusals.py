@@ -18,10 +18,11 @@ from pql_platform.calibration.splits import FEWEST_CONVERSIONS
 from pql_platform.errors import PqlError
 from pql_platform.program.schema import Program
 
-MOST_BUYERS = 0.95
+MOST_BUYERS = 0.85
 MOST_ACCOUNTS = 0.5
 """A signal comes with the purchase when so large a share of the buyers who show it do so only then,
-and they are so large a share of all who ever show it that it is no mere habit of customers."""
+and they are so large a share of all who ever show it: then it is not one more habit of customers.
+On planted worlds leaks had over 0.99 and 0.77, honest signals 0.91 at most, and never over 0.41."""
 
 FEWEST_ACCOUNTS = 10
 """Accounts that must show a signal before it is said when they do."""

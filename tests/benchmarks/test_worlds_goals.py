@@ -106,6 +106,17 @@ def test_points_that_find_too_few_buyers_miss_their_goal(title, capture) -> None
     assert goal([replace(right, fitted=other)], title).met is False
 
 
+def test_signals_without_effect_are_counted_splits_too_and_those_with_one_are_not() -> None:
+    right = perfect("strong")
+    assert right.discovered is not None
+    cause = str(right.truth.cause)
+    signals = (cause, f"{cause} [source=web]", "Logged In", "Logged In [source=web]")
+    outcome = replace(right, discovered=replace(right.discovered, signals=signals))
+    found = goal([outcome], "Behaviours without effect")
+    assert found.found.endswith("(2 of 30)")
+    assert found.met is None
+
+
 def test_a_leak_with_points_misses_its_goal() -> None:
     right = perfect("leaking")
     assert right.fitted is not None

@@ -186,6 +186,24 @@ def test_who_had_bought_is_no_example_even_where_that_became_known_later(loaded,
         assert outcome_of(examples, account)[kit.NOW - timedelta(days=72)]
 
 
+def test_where_the_motion_is_expansion_a_further_purchase_of_a_customer_counts(loaded, kit) -> None:
+    expansion = UNIT.model_copy(update={"motion": "expansion"})
+    rows = [work(kit, account, timedelta(days=76)) for account in ("grows", "stays", "prospect")]
+    bought = [("grows", 65), ("grows", 10), ("stays", 65)]
+    rows += [
+        work(kit, account, timedelta(days=before), event="Plan Bought")
+        for account, before in bought
+    ]
+    examples = collect_examples(loaded(rows), expansion, kit.NOW)
+    last, earlier = kit.NOW - HORIZON, kit.NOW - timedelta(days=58)
+    assert outcome_of(examples, "grows")[last]
+    assert not outcome_of(examples, "grows")[earlier]
+    assert set(outcome_of(examples, "stays").values()) == {False}
+    assert outcome_of(examples, "prospect") == {}
+    # At the two dates that would follow: grows has bought after the first, and not the second.
+    assert examples.censored == 3
+
+
 def test_whose_horizon_is_not_over_is_left_out_and_counted(loaded, kit) -> None:
     rows = [work(kit, account, timedelta(days=76)) for account in ("old", "buys_now")]
     rows.append(work(kit, "new", timedelta(days=10)))
