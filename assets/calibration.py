@@ -101,6 +101,13 @@ def live_versions_still_fit(
 ) -> dg.AssetCheckResult:
     """Hold each calibrated live version against the latest examples."""
     found = watch_drift(warehouse.settings, ledger.engine(), scoring_pass.given_moment)
+    if found is None:
+        return dg.AssetCheckResult(
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="Not judged: no pass has computed scores by the versions that are live "
+            "now. Run `pql run`.",
+        )
     concerns = {name: list(one.concerns) for name, one in found.items() if one.concerns}
     return dg.AssetCheckResult(
         passed=not concerns,

@@ -18,6 +18,7 @@ from pql_platform.ledger.calibrated import programs_in_force
 from pql_platform.ledger.engine import reading
 from pql_platform.ledger.versions import ModelVersion, live_version
 from pql_platform.program.schema import Program
+from pql_platform.qualify.judging import scores_follow
 from pql_platform.qualify.versions import thresholds_of
 from pql_platform.settings import Settings
 from pql_platform.warehouse.copies import open_copy
@@ -27,7 +28,9 @@ LOOKBACK_DAYS, EVERY_DAYS = 180, 45
 """A few dates of the latest half year: enough to see, and a third of a calibration's work."""
 
 
-def watch_drift(settings: Settings, engine: Engine, as_of: datetime | None) -> dict[str, Drift]:
+def watch_drift(
+    settings: Settings, engine: Engine, as_of: datetime | None
+) -> dict[str, Drift] | None:
     """Measure the drift of every program whose live version keeps its reference.
 
     Args:
@@ -36,7 +39,8 @@ def watch_drift(settings: Settings, engine: Engine, as_of: datetime | None) -> d
         as_of: Aware instant that is the clock; None means that of the last pass.
 
     Returns:
-        By program; empty where no live version was calibrated.
+        By program; empty where no live version was calibrated. None while the scores do not follow
+        the programs in force: a version was promoted, and no pass has come since.
 
     Raises:
         PqlError: There is too little history.
@@ -51,6 +55,8 @@ def watch_drift(settings: Settings, engine: Engine, as_of: datetime | None) -> d
         return {}
     found = {}
     with open_copy(settings) as connection:
+        if not scores_follow(connection, settings):
+            return None
         now = as_of or read_clock(connection) + timedelta(microseconds=1)
         for program, version in watched:
             examples = collect_examples(

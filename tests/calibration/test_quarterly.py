@@ -143,8 +143,9 @@ def test_only_a_version_that_was_calibrated_is_watched_for_drift(
     [loaded] = programs_in_force(strong)
     assert loaded.program.max_points == outcome.version.points
     with open_warehouse(strong) as connection:
-        # The watch compares with what is deployed, so the scores must follow first.
         assert not scores_follow(connection, strong)
+    # What it compares with is not deployed: no verdict, rather than one on other scores.
+    assert watch_drift(strong, ledger, None) is None
     make_live(outcome.champion, outcome.version.id)
 
 
