@@ -1,6 +1,6 @@
 # Every verb sets up what it needs, so that each works on a fresh clone.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-engines check bench bench-calibration lock clean
+.PHONY: help setup demo dev test test-engines check faults bench bench-calibration lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,9 @@ check: setup ## Lint, format, types, SQLMesh lint and tests, definitions load
 
 test-engines: .venv-engines/.installed ## Run the models on Postgres and Spark (needs Debian's postgresql and Java 17)
 	@PQL_TEST_ENGINES=required .venv-engines/bin/python -m pytest -m engines tests/engines $(ARGS)
+
+faults: setup ## Break the hand-off in every planned way and count; writes docs/faults.md
+	@$(BIN)/python -m faults $(ARGS)
 
 bench: .venv-bench/.installed ## Measure speed against other ways; writes docs/benchmarks.md
 	@.venv-bench/bin/python -m benchmarks $(ARGS)

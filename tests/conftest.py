@@ -57,6 +57,8 @@ def load_by_path(name: str, path: Path) -> ModuleType:
 
 fakes = load_by_path("fake_slack", REPOSITORY / "tests" / "fakes" / "fake_slack.py")
 load_by_path("alert_stories", REPOSITORY / "tests" / "alert" / "stories.py")
+postgres = load_by_path("postgres_server", REPOSITORY / "tests" / "postgres_server.py")
+postgres_server = postgres.postgres_server
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from pql_platform.domain.delivery import Message
 from pql_platform.ledger import turns
 from pql_platform.ledger.breakers import held_by, holding
 from pql_platform.ledger.states import (
+    AFTERWARDS,
+    ALERT_EDIT,
     CANCELED,
-    ESCALATION,
     ONCALL,
     SENDING,
     SUPPRESSED,
+    URGING,
     WAITING,
     WITHDRAWN,
 )
@@ -146,18 +148,38 @@ def obsolete(conn: Connection, row: OutboxRow) -> str | None:
     """Why a message need not be sent any more, by what has become of its hand-off."""
     if row.handoff_id is None:
         return None
+    if row.kind in AFTERWARDS:
+        return "a later edit says more" if _is_edited_later(conn, row) else None
     handoff = conn.execute(
         select(
-            handoffs.c.state, handoffs.c.reason, handoffs.c.closed_at, handoffs.c.contacted_at
-        ).where(handoffs.c.id == row.handoff_id)
+            handoffs.c.state,
+            handoffs.c.reason,
+            handoffs.c.closed_at,
+            handoffs.c.contacted_at,
+            handoffs.c.snoozed_until,
+            outbox.c.created_at,
+        )
+        .join(outbox, outbox.c.handoff_id == handoffs.c.id)
+        .where(outbox.c.id == row.id)
     ).one()
     if handoff.state in (SUPPRESSED, WITHDRAWN):
         return str(handoff.reason)
     if handoff.closed_at is not None:
         return "its episode ended"
-    if row.kind == ESCALATION and handoff.contacted_at is not None:
+    if row.kind in URGING and handoff.contacted_at is not None:
         return "contacted meanwhile"
+    snoozed = handoff.snoozed_until
+    if row.kind in URGING and snoozed is not None and snoozed > handoff.created_at:
+        return "snoozed meanwhile"
     return None
+
+
+def _is_edited_later(conn: Connection, row: OutboxRow) -> bool:
+    """Whether a newer edit of the same alert was written: an older one must not come after it."""
+    newer = select(literal(1)).where(
+        outbox.c.handoff_id == row.handoff_id, outbox.c.kind == ALERT_EDIT, outbox.c.id > row.id
+    )
+    return row.kind == ALERT_EDIT and conn.execute(newer).first() is not None
 
 
 def cancel(conn: Connection, row: OutboxRow, reason: str) -> bool:

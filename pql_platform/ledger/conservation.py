@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
+from pql_platform.ledger.fates import in_digest
 from pql_platform.ledger.states import (
     ALERT,
     DEAD,
     DELIVERED,
+    FOLLOW_UPS,
     PENDING,
     SENDABLE,
     SUPPRESSED,
     UNFINISHED,
+    WEBHOOK,
     WITHDRAWN,
 )
 from pql_platform.ledger.tables import handoffs, outbox
@@ -46,7 +49,8 @@ def conservation(conn: Connection, program: str) -> Conservation:
 
     An orphan is a hand-off that waits although no message of it is unfinished, that counts as
     delivered although its alert (without one: any of its messages) did not arrive, or that ended
-    although a message of it may still be sent.
+    although a message of it may still be sent. Only messages that decide a fate count, as in
+    `fates`: neither follow-ups nor the calls of tools.
     """
     ours = handoffs.c.program == program
     crossed = conn.execute(select(func.count()).select_from(handoffs).where(ours)).scalar_one()
@@ -71,9 +75,11 @@ def conservation(conn: Connection, program: str) -> Conservation:
 
 
 def _contradicts() -> ColumnElement[bool]:
-    its_message = outbox.c.handoff_id == handoffs.c.id
+    decides = outbox.c.kind.not_in(FOLLOW_UPS) & outbox.c.kind.not_like(f"{WEBHOOK}%")
+    its_own = (outbox.c.handoff_id == handoffs.c.id) & decides
+    its_message = or_(its_own, in_digest())
     unfinished = exists().where(its_message, outbox.c.state.in_(UNFINISHED))
-    sendable = exists().where(its_message, outbox.c.state.in_(SENDABLE))
+    sendable = exists().where(its_own, outbox.c.state.in_(SENDABLE))
     arrived = exists().where(its_message, outbox.c.state == DELIVERED)
     alert_missing = exists().where(its_message, outbox.c.kind == ALERT, outbox.c.state != DELIVERED)
     return (

@@ -17,6 +17,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    ExceptionContext,
     column,
     create_engine,
     event,
@@ -30,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pql_platform.errors import PqlError
 
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 """Every revision, oldest first, so that a start need not import Alembic to know the newest."""
 
 # Not Alembic's own name: Dagster's storage may share a Postgres database, and it uses that one.
@@ -100,7 +101,11 @@ def looking(url: str) -> Iterator[Connection | None]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one state throughout and keeps no writer waiting."""
-    with engine.connect().execution_options(**{_READING: True}) as conn:
+    options: dict[str, Any] = {_READING: True}
+    if engine.dialect.name == "postgresql":
+        # By default each statement there sees what was committed before it.
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as conn:
         yield conn
 
 
@@ -164,6 +169,8 @@ def _create(target: URL) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "handle_error", _quote_no_row)
     return engine
 
 
@@ -182,6 +189,18 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(conn: Connection) -> None:
     only_reads = conn.get_execution_options().get(_READING, False)
     conn.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _quote_no_row(context: ExceptionContext) -> None:
+    """Keep to the first line of an error: Postgres adds the row that it refused, values and all."""
+    error = context.original_exception
+    said = getattr(getattr(error, "diag", None), "message_primary", None)
+    if said is None:
+        return
+    error.args = (said,)
+    if context.sqlalchemy_exception is not None:
+        kind = type(error)
+        context.sqlalchemy_exception.args = (f"({kind.__module__}.{kind.__name__}) {said}",)
 
 
 def _is_ready(engine: Engine) -> bool:

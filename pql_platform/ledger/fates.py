@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Exists, exists, or_, select, update
 
 from pql_platform.ledger.states import (
     ALERT,
     CANCELED,
     DEAD,
     DELIVERED,
+    DIGEST,
+    FOLLOW_UPS,
     PENDING,
     SENDABLE,
+    WEBHOOK,
 )
-from pql_platform.ledger.tables import handoffs, outbox
+from pql_platform.ledger.tables import digest_entries, handoffs, outbox
+
+_TELLING = (ALERT, DIGEST)
+"""Kinds by which a rep hears of a lead."""
 
 
 def end_unsent(conn: Connection, id_: str, state: str, reason: str) -> int:
@@ -48,9 +54,11 @@ def settle_handoff(conn: Connection, id_: str) -> None:
     current = conn.execute(
         select(handoffs.c.state).where(handoffs.c.id == id_).with_for_update()
     ).scalar_one()
+    in_digests = select(digest_entries.c.outbox_id).where(digest_entries.c.handoff_id == id_)
     rows = conn.execute(
         select(outbox.c.kind, outbox.c.state, outbox.c.delivered_at, outbox.c.last_error)
-        .where(outbox.c.handoff_id == id_)
+        .where(or_(outbox.c.handoff_id == id_, outbox.c.id.in_(in_digests)))
+        .where(outbox.c.kind.not_in(FOLLOW_UPS), outbox.c.kind.not_like(f"{WEBHOOK}%"))
         .order_by(outbox.c.id)
     ).all()
     fate = _fate(current, rows)
@@ -61,9 +69,25 @@ def settle_handoff(conn: Connection, id_: str) -> None:
         values["reason"] = next(row.last_error for row in rows if row.state == DEAD)
     if fate == DELIVERED:
         arrived = [row for row in rows if row.state == DELIVERED]
-        alerts = [row for row in arrived if row.kind == ALERT]
+        alerts = [row for row in arrived if row.kind in _TELLING]
         values["delivered_at"] = max(row.delivered_at for row in alerts or arrived)
     conn.execute(update(handoffs).where(handoffs.c.id == id_).values(**values))
+
+
+def settle_digested(conn: Connection, outbox_id: int) -> None:
+    """Derive the states of all hand-offs that a digest names."""
+    named = select(digest_entries.c.handoff_id).where(digest_entries.c.outbox_id == outbox_id)
+    for id_ in conn.execute(named.order_by(digest_entries.c.handoff_id)).scalars().all():
+        settle_handoff(conn, id_)
+
+
+def in_digest() -> Exists:
+    """Whether a message is a digest that names a hand-off, in a query of both."""
+    named = exists().where(
+        digest_entries.c.outbox_id == outbox.c.id, digest_entries.c.handoff_id == handoffs.c.id
+    )
+    # Said explicitly: two levels down, the hand-off would be any hand-off.
+    return named.correlate(outbox, handoffs)
 
 
 def _fate(current: str, rows: Sequence[Any]) -> str:
@@ -74,5 +98,5 @@ def _fate(current: str, rows: Sequence[Any]) -> str:
     if current == PENDING:
         return DEAD if any(row.state == DEAD for row in rows) else PENDING
     # Ended before all was sent: what a person has seen cannot be called withdrawn.
-    seen = any(row.kind == ALERT and row.state == DELIVERED for row in rows)
+    seen = any(row.kind in _TELLING and row.state == DELIVERED for row in rows)
     return DELIVERED if seen else current

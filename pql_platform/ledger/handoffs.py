@@ -42,6 +42,8 @@ class NewHandoff:
         suppressed_because: Set when the crossing is only recorded (backfill, shadow stage), and
             then without messages.
         caused_by: `model` when a new version alone made it cross; None when its events did.
+        owner_reason: Why the owner is who it is.
+        remind_at: When half of the time to the deadline is over.
     """
 
     program: str
@@ -63,6 +65,8 @@ class NewHandoff:
     run_id: str | None = None
     suppressed_because: str | None = None
     caused_by: str | None = None
+    owner_reason: str | None = None
+    remind_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,10 @@ class Handoff:
     state: str
     reason: str | None
     owner: str | None
+    owner_reason: str | None
     due_at: datetime | None
+    remind_at: datetime | None
+    snoozed_until: datetime | None
     delivered_at: datetime | None
     contacted_at: datetime | None
     contacted_by: str | None
@@ -221,6 +228,16 @@ def last_closed(conn: Connection, program: str) -> list[Episode]:
         .order_by(handoffs.c.id)
     )
     return [_episode(row) for row in conn.execute(query)]
+
+
+def last_episode(conn: Connection, program: str, level: str, subject_id: str) -> int:
+    """The number of a subject's latest episode; 0 when it never had one."""
+    latest = select(func.max(handoffs.c.episode)).where(
+        handoffs.c.program == program,
+        handoffs.c.level == level,
+        handoffs.c.subject_id == subject_id,
+    )
+    return conn.execute(latest).scalar() or 0
 
 
 def record_contact(conn: Connection, id_: str, at: datetime, by: str) -> bool:

@@ -7,6 +7,7 @@ different: no score, version, run or moment. Who uses an identity belongs elsewh
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -31,6 +32,11 @@ def oncall_key(cause: str, now: datetime) -> str:
 def digest_key(program: str, version_id: str, times: int) -> str:
     """The key of the digest of a version that is live for the so-manieth time, from 1 up."""
     return _digest("digest", program, version_id, times)
+
+
+def storm_key(program: str, handoff_ids: Sequence[str]) -> str:
+    """The key of the digest that stands for the alerts of so many hand-offs, in any order."""
+    return _digest("storm", program, *sorted(handoff_ids))
 
 
 def proposal_key(program: str, occasion: str) -> str:

@@ -25,6 +25,7 @@ from pql_platform.ledger.engine import reading
 from pql_platform.ledger.fates import end_unsent
 from pql_platform.ledger.settlement import settle
 from pql_platform.ledger.states import (
+    AFTERWARDS,
     CANCELED,
     DEAD,
     DELIVERED,
@@ -199,7 +200,8 @@ class _Dispatcher:
     def _send(self, row: OutboxRow) -> bool:
         """Send one message; False when its channel cannot take another one now."""
         why = None
-        if self.eligible is not None and row.handoff_id is not None:
+        asked = row.handoff_id is not None and row.kind not in AFTERWARDS
+        if self.eligible is not None and asked:
             why = self.eligible(row)
         with self.engine.begin() as conn:
             now, claimed = self.clock(), self.monotonic()

@@ -7,16 +7,46 @@ belongs to the Slack adapter.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from pql_platform.ledger.handoffs import NewMessage, outbox_values
 from pql_platform.ledger.insertion import insert_once
 from pql_platform.ledger.keys import proposal_key
-from pql_platform.ledger.states import PROPOSAL
+from pql_platform.ledger.states import DELIVERED, PROPOSAL
 from pql_platform.ledger.tables import outbox
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A proposal that was delivered.
+
+    Attributes:
+        champion: The version that was live when it was proposed to replace it.
+        place: Where the message stands, as its channel gave it.
+        reason: Why it was proposed, in one sentence.
+    """
+
+    champion: str
+    place: dict[str, Any]
+    reason: str
+
+
+def place_of_proposal(conn: Connection, program: str, version_id: str) -> Proposed | None:
+    """The delivered proposal of a version; None when nobody was asked about it."""
+    key = proposal_key(program, version_id)
+    row = conn.execute(
+        select(outbox.c.payload, outbox.c.evidence).where(
+            outbox.c.key == key, outbox.c.state == DELIVERED
+        )
+    ).first()
+    if row is None:
+        return None
+    reasons = row.payload.get("reasons") or ["it was proposed"]
+    return Proposed(str(row.payload["champion"]), row.evidence["detail"], str(reasons[0]))
 
 
 def write_proposal(

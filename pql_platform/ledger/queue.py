@@ -33,6 +33,12 @@ class QueueState:
     oldest: datetime | None
 
 
+def waiting_channels(conn: Connection) -> tuple[str, ...]:
+    """The channels for which anything is unfinished."""
+    query = select(outbox.c.channel).where(outbox.c.state.in_(UNFINISHED)).distinct()
+    return tuple(conn.execute(query.order_by(outbox.c.channel)).scalars())
+
+
 def queue_state(conn: Connection, channels: Collection[str], now: datetime) -> QueueState:
     """Look at the queue of some channels."""
     ours = outbox.c.channel.in_(channels)

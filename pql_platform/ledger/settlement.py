@@ -14,9 +14,9 @@ from sqlalchemy import Connection, insert, update
 from pql_platform.ledger import turns
 from pql_platform.ledger.breakers import open_breaker
 from pql_platform.ledger.claims import Claim
-from pql_platform.ledger.fates import settle_handoff
+from pql_platform.ledger.fates import settle_digested, settle_handoff
 from pql_platform.ledger.oncall import notify_about
-from pql_platform.ledger.states import DELIVERED, IN_FLIGHT
+from pql_platform.ledger.states import DELIVERED, DIGEST, IN_FLIGHT
 from pql_platform.ledger.tables import attempts, outbox
 from pql_platform.ledger.transitions import Jitter, Step, backoff_seconds
 
@@ -87,3 +87,5 @@ def _follow(conn: Connection, claim: Claim, step: Step, now: datetime, jitter: J
         notify_about(conn, row, step.page, now)
     if row.handoff_id is not None:
         settle_handoff(conn, row.handoff_id)
+    elif row.kind == DIGEST:
+        settle_digested(conn, row.id)

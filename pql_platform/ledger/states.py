@@ -37,9 +37,43 @@ UNFINISHED: Final = (PENDING, RETRY, SENDING, UNKNOWN)
 ONCALL: Final = "oncall"
 """The kind of message that tells people about trouble; no breaker holds it."""
 ALERT: Final = "alert"
-ESCALATION: Final = "escalation"
 DIGEST: Final = "digest"
 """The kind of message that names many crossings that are not alerted one by one."""
+
+REMINDER: Final = "reminder"
+"""Half of the time to the first contact is over."""
+ESCALATION: Final = "escalation"
+"""The time is over, and somebody else is asked to take over."""
+BREACH: Final = "breach"
+"""The time is over, which is reported as a failure of the process."""
+RISE: Final = "rise"
+"""A lead that was handed over has risen to a more urgent tier."""
+OUTCOME: Final = "outcome"
+"""A lead that was handed over is none any more, and why."""
+ALERT_EDIT: Final = "alert_edit"
+"""The alert again, where it stands, with what has happened since."""
+TASK_CLOSE: Final = "crm_task_close"
+"""The task in the CRM is withdrawn, with a note."""
+WEBHOOK: Final = "webhook"
+"""What kinds of messages to tools that show prompts or send e-mails begin with: the call of a tool
+does not decide whether a rep was told."""
+
+AFTERWARDS: Final = (OUTCOME, ALERT_EDIT, TASK_CLOSE)
+"""Kinds that say what became of a lead: its end is why they are sent, not why they are not."""
+URGING: Final = (REMINDER, ESCALATION)
+"""Kinds that ask for a contact, and are not sent once there was one."""
+
+FOLLOW_UPS: Final = (REMINDER, ESCALATION, BREACH, RISE, *AFTERWARDS)
+"""Kinds that come after the hand-off itself, and so do not decide its fate."""
+
+CONTACTED: Final = "contacted"
+NOT_A_FIT: Final = "not_a_fit"
+SNOOZE: Final = "snooze"
+WRONG_OWNER: Final = "wrong_owner"
+FEEDBACK_ACTIONS: Final = (CONTACTED, NOT_A_FIT, SNOOZE, WRONG_OWNER)
+"""What a rep can answer to an alert."""
+
+ROLLOUT_STAGES: Final = ("shadow", "pilot", "live")
 
 PROPOSAL: Final = "proposal"
 """The kind of message about what a calibration found."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -24,28 +22,8 @@ from sqlalchemy import (
 )
 
 from pql_platform.ledger import states
+from pql_platform.ledger.columns import metadata, one_of, row_number
 from pql_platform.ledger.types import ExactDecimal, PointsByName, QuarterPoints, UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=name)
-
-
-def _row_number() -> Column[int]:
-    # SQLite numbers rows by itself only in a column declared INTEGER.
-    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
-
 
 model_versions = Table(
     "model_versions",
@@ -88,7 +66,7 @@ live_versions = Table(
 promotions = Table(
     "promotions",
     metadata,
-    _row_number(),
+    row_number(),
     Column("program", String(150), nullable=False, index=True),
     Column("version_id", String(200), ForeignKey("model_versions.id"), nullable=False),
     Column("since", UtcDateTime, nullable=False),
@@ -124,7 +102,10 @@ handoffs = Table(
     Column("state", String(10), nullable=False),
     Column("reason", Text),
     Column("owner", Text),
+    Column("owner_reason", Text),
     Column("due_at", UtcDateTime),
+    Column("remind_at", UtcDateTime),
+    Column("snoozed_until", UtcDateTime),
     Column("delivered_at", UtcDateTime),
     Column("contacted_at", UtcDateTime),
     Column("contacted_by", Text),
@@ -133,9 +114,9 @@ handoffs = Table(
     Column("run_id", String(100)),
     Column("caused_by", String(20)),
     UniqueConstraint("program", "level", "subject_id", "episode"),
-    _one_of("motion", ("new_business", "expansion"), "motion"),
-    _one_of("level", ("account", "user"), "level"),
-    _one_of("state", states.HANDOFF_STATES, "state"),
+    one_of("motion", ("new_business", "expansion"), "motion"),
+    one_of("level", ("account", "user"), "level"),
+    one_of("state", states.HANDOFF_STATES, "state"),
     CheckConstraint("episode >= 1", name="episode"),
     # Paying accounts are expansion and nothing else is: two motions, kept apart.
     CheckConstraint("paying = (motion = 'expansion')", name="paying"),
@@ -154,7 +135,7 @@ Index(
 outbox = Table(
     "outbox",
     metadata,
-    _row_number(),
+    row_number(),
     Column("handoff_id", String(40), ForeignKey("handoffs.id"), index=True),
     Column("key", String(64), nullable=False, unique=True),
     Column("channel", String(20), nullable=False),
@@ -170,7 +151,7 @@ outbox = Table(
     Column("last_error", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
-    _one_of("state", states.OUTBOX_STATES, "state"),
+    one_of("state", states.OUTBOX_STATES, "state"),
     CheckConstraint(
         "(state = 'DELIVERED') = (evidence IS NOT NULL AND delivered_at IS NOT NULL)",
         name="evidence",
@@ -182,7 +163,7 @@ outbox = Table(
 attempts = Table(
     "attempts",
     metadata,
-    _row_number(),
+    row_number(),
     Column("outbox_id", ForeignKey("outbox.id"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
     Column("worker", String(200), nullable=False),
@@ -190,6 +171,49 @@ attempts = Table(
     Column("finished_at", UtcDateTime, nullable=False),
     Column("result", String(20), nullable=False),
     Column("detail", Text),
+)
+
+digest_entries = Table(
+    "digest_entries",
+    metadata,
+    Column("outbox_id", ForeignKey("outbox.id"), primary_key=True),
+    Column("handoff_id", String(40), ForeignKey("handoffs.id"), primary_key=True, index=True),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    row_number(),
+    Column("handoff_id", String(40), ForeignKey("handoffs.id"), nullable=False, index=True),
+    Column("event_key", String(200), nullable=False, unique=True),
+    Column("action", String(20), nullable=False),
+    Column("detail", Text),
+    Column("source", String(20), nullable=False),
+    Column("given_by", String(200), nullable=False),
+    Column("given_at", UtcDateTime, nullable=False),
+    one_of("action", states.FEEDBACK_ACTIONS, "action"),
+)
+
+received_requests = Table(
+    "received_requests",
+    metadata,
+    Column("signature", String(100), primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    row_number(),
+    Column("program", String(150), nullable=False, index=True),
+    Column("stage", String(10), nullable=False),
+    Column("sample", ExactDecimal, nullable=False),
+    Column("reps", JSON(none_as_null=True)),
+    Column("since", UtcDateTime, nullable=False),
+    Column("decided_by", String(200), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("file_digest", String(64), nullable=False),
+    one_of("stage", states.ROLLOUT_STAGES, "stage"),
 )
 
 channel_turns = Table(
@@ -218,6 +242,7 @@ crm_companies = Table(
     Column("external_id", String(200), primary_key=True),
     Column("name", Text, nullable=False),
     Column("domain", Text),
+    Column("account_owner", Text),
     Column("properties", JSON, nullable=False),
     Column("last_key", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -247,6 +272,10 @@ crm_tasks = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("completed_at", UtcDateTime),
+    Column("completed_by", Text),
+    Column("closed_at", UtcDateTime),
+    Column("closed_because", Text),
     Column("last_key", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -19,7 +19,7 @@ from pql_platform.domain.delivery import (
     Unauthorised,
 )
 from pql_platform.ledger.claims import START_WITHIN_SECONDS, Claim
-from pql_platform.ledger.states import DEAD, DELIVERED, PENDING, RETRY, UNKNOWN
+from pql_platform.ledger.states import DEAD, DELIVERED, ONCALL, PENDING, RETRY, UNKNOWN
 
 MOST_ATTEMPTS: Final = 12
 FIRST_BACKOFF_SECONDS: Final = 5.0
@@ -135,12 +135,11 @@ def after_looking(
     if isinstance(outcome, Evidence):
         return _arrived(claim, "found", outcome, now)
     if outcome is None:
-        if claim.attempts >= MOST_ATTEMPTS:
+        # Not `answered`: that it can be read does not say that it takes messages again.
+        if _gives_up(claim):
             lost = f"did not arrive in {claim.attempts} attempts"
-            return replace(_dead(claim, "gave up", lost, now), answered=True)
-        return Step(
-            PENDING, "absent", now, claim.attempts, error="looked for and not there", answered=True
-        )
+            return _dead(claim, "gave up", lost, now)
+        return Step(PENDING, "absent", now, claim.attempts, error="looked for and not there")
     if isinstance(outcome, Unauthorised):
         return _after_refusal(claim, outcome, UNKNOWN, now, jitter)
     told = _told(outcome)
@@ -165,6 +164,11 @@ def after_looking(
     )
 
 
+def _gives_up(claim: Claim) -> bool:
+    """Whether it was tried often enough; a call to duty never, for nobody else would tell of it."""
+    return claim.attempts >= MOST_ATTEMPTS and claim.row.kind != ONCALL
+
+
 def _arrived(claim: Claim, result: str, evidence: Evidence, now: datetime) -> Step:
     return Step(DELIVERED, result, now, claim.attempts, evidence=evidence, answered=True)
 
@@ -175,7 +179,7 @@ def _doubtful(claim: Claim, result: str, reason: str, settle_seconds: float) -> 
 
 
 def _after_try_later(claim: Claim, failure: TryLater, now: datetime, jitter: Jitter) -> Step:
-    if claim.attempts >= MOST_ATTEMPTS:
+    if _gives_up(claim):
         lost = f"{failure.reason}, {claim.attempts} times"
         return replace(_dead(claim, "gave up", lost, now), pause=True)
     told = _told(failure)

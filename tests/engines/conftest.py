@@ -1,18 +1,15 @@
-"""Three worlds in DuckDB, a Postgres server of our own, and the models computed on each engine.
+"""Three worlds in DuckDB, and the models computed on each engine.
 
-The drivers are extras and the server is a system package, so these tests skip where they are
-missing, and say what; with PQL_TEST_ENGINES=required (make test-engines) they fail instead.
+The drivers and Java are extras, so these tests skip where they are missing, and say what; with
+PQL_TEST_ENGINES=required (make test-engines) they fail instead. The Postgres server is that of
+tests/postgres_server.py.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from postgres_server import missing
 from pydantic import SecretStr
 
 from pql_platform.demo.simulator import write_history
@@ -43,6 +41,8 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 HEDGEBOX = REPOSITORY.parent / "shared" / "data" / "hedgebox_500" / "events.ndjson.gz"
 
+REQUIRED = "PQL_TEST_ENGINES"
+
 Row = tuple[Any, ...]
 Tables = dict[str, list[Row]]
 
@@ -51,19 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engines: the models on Postgres and Spark")
 
 
-def missing(what: str) -> None:
-    """Skip, or fail where nothing may be missing."""
-    if os.environ.get("PQL_TEST_ENGINES") == "required":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 def need_driver(engine: str) -> None:
     for name in DRIVERS[engine]:
         if find_spec(name) is None:
-            missing(f"{name} is not installed: pip install -e '.[{engine}]'")
+            missing(f"{name} is not installed: pip install -e '.[{engine}]'", REQUIRED)
     if engine == "spark" and shutil.which("java") is None:
-        missing("Spark needs Java 17: apt-get install openjdk-17-jre-headless")
+        missing("Spark needs Java 17: apt-get install openjdk-17-jre-headless", REQUIRED)
 
 
 def import_file(path: str) -> ModuleType:
@@ -175,50 +168,13 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A server on a free loopback port, thrown away afterwards; its URL without a database.
-
-    It is Debian's (apt-get install postgresql) or any other whose initdb is on the PATH. A server
-    refuses to run as root, so root runs it as `nobody`, in a folder that `nobody` may reach.
-    """
+def postgres_drivers() -> None:
+    """Both drivers: SQLMesh has one of its own."""
     need_driver("postgres")
-    places = ["/usr/lib/postgresql/15/bin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
-    initdb = shutil.which("initdb") or shutil.which("initdb", path=os.pathsep.join(places))
-    if initdb is None:
-        missing("There is no Postgres server here: apt-get install postgresql")
-        return
-    binaries = Path(initdb).resolve().parent
-    as_nobody: dict[str, Any] = (
-        {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    )
-    with tempfile.TemporaryDirectory(prefix="pql-postgres-") as name:
-        folder = Path(name)
-        if as_nobody:
-            shutil.chown(folder, "nobody", "nogroup")
-
-        def run(program: str, *arguments: str) -> None:
-            subprocess.run(
-                [binaries / program, "-D", folder / "data", *arguments],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                cwd=folder,
-                **as_nobody,
-            )
-
-        run("initdb", "-U", "pql", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run("pg_ctl", "-o", options, "-l", str(folder / "log"), "-w", "start")
-        try:
-            yield f"postgresql://pql:pql@127.0.0.1:{port}"
-        finally:
-            run("pg_ctl", "-m", "immediate", "-w", "stop")
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: str) -> Callable[..., str]:
+def postgres_url(postgres_drivers: None, postgres_server: str) -> Callable[..., str]:
     """Makes an empty database and returns its URL; `options` are those of CREATE DATABASE."""
     import psycopg
 

@@ -3,7 +3,7 @@
 Its first delivery lasts until the other dispatcher is in its first one too, so that both certainly
 hold a claim at once.
 
-Usage: dispatcher_process.py LEDGER LOG WORKER
+Usage: dispatcher_process.py LEDGER_URL LOG WORKER
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class FileChannel:
         raise AssertionError("nothing is in doubt here")
 
 
-def main(ledger: str, log: str, worker: str) -> None:
+def main(url: str, log: str, worker: str) -> None:
     """Drain, and say how many messages were delivered."""
-    engine = open_ledger(f"sqlite:///{ledger}")
+    engine = open_ledger(url)
     channel = FileChannel(Path(log), worker)
     result = drain(engine, {"slack": channel}, clock=lambda: datetime.now(UTC), worker=worker)
     print(result.delivered)

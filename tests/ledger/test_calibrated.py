@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 from pql_platform.errors import PqlError
 from pql_platform.ledger import migrate
@@ -40,7 +40,7 @@ PAIR = {"name": "pair", "all": {"boards_created": 3, "sessions": 2.5}, "points":
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Settings:
+def installation(tmp_path: Path, empty_url: str) -> Settings:
     """A folder of two programs, and no ledger yet."""
     folder = tmp_path / "programs"
     folder.mkdir()
@@ -48,7 +48,8 @@ def installation(tmp_path: Path) -> Settings:
     (folder / "boards.yaml").write_text(boards, encoding="utf-8")
     other = boards.replace("program: boards", "program: docs")
     (folder / "docs.yaml").write_text(other, encoding="utf-8")
-    return Settings().model_copy(update={"home": tmp_path, "programs": folder, "state_url": None})
+    changes = {"home": tmp_path, "programs": folder, "state_url": empty_url}
+    return Settings().model_copy(update=changes)
 
 
 @pytest.fixture
@@ -82,7 +83,13 @@ def calibrate(kit: Any) -> Callable[..., ModelVersion]:
 
 def test_without_a_ledger_the_files_count_and_none_is_made(installation: Settings) -> None:
     assert programs_in_force(installation) == load_programs(installation.programs)
-    assert not (installation.home / "ledger.sqlite").exists()
+    url = make_url(installation.ledger_url)
+    if url.get_backend_name() == "sqlite":
+        assert not Path(str(url.database)).exists()
+    else:
+        engine = create_engine(url)
+        assert inspect(engine).get_table_names() == []
+        engine.dispose()
 
 
 def test_without_a_calibrated_version_the_files_count(
@@ -170,13 +177,17 @@ def test_a_ledger_of_an_older_release_is_looked_at_and_left_as_it_is(
 
 
 def test_a_ledger_that_cannot_be_read_is_said_and_not_passed_over(
-    installation: Settings,
+    installation: Settings, tmp_path: Path
 ) -> None:
-    path = installation.home / "ledger.sqlite"
+    path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"this is not a database, and longer than a header of one" * 10)
-    with pytest.raises(PqlError, match="file is not a database"):
-        programs_in_force(installation)
-    path.unlink()
+    nowhere = "postgresql+psycopg://pql@127.0.0.1:1/nowhere"
+    for url, why in ((f"sqlite:///{path}", "file is not a database"), (nowhere, "refused")):
+        with pytest.raises(PqlError, match=why):
+            programs_in_force(installation.model_copy(update={"state_url": url}))
+
+
+def test_a_ledger_of_a_newer_release_is_said_and_not_passed_over(installation: Settings) -> None:
     open_ledger(installation.ledger_url).dispose()
     engine = create_engine(installation.ledger_url)
     with engine.begin() as conn:

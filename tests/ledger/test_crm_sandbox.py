@@ -123,7 +123,8 @@ def test_a_database_that_does_not_answer_leaves_doubt() -> None:
     def refuse(*_args: object) -> None:
         raise OperationalError("COMMIT", {}, Exception("database is locked"))
 
-    crm = SandboxCRM(SimpleNamespace(begin=refuse, connect=refuse))  # type: ignore[arg-type]
+    engine = SimpleNamespace(begin=refuse, connect=refuse, dialect=SimpleNamespace(name="any"))
+    crm = SandboxCRM(engine)  # type: ignore[arg-type]
     with pytest.raises(Ambiguous, match="did not answer"):
         crm.deliver(_message("crm_task"), None)  # type: ignore[arg-type]
     with pytest.raises(TryLater, match="cannot be read"):

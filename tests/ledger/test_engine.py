@@ -24,6 +24,10 @@ def _pragma(engine: Engine, name: str) -> object:
         return conn.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
+def _url(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
 def test_a_new_ledger_is_private_durable_and_checks_its_references(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     engine = open_ledger(f"sqlite:///{path}")
@@ -53,12 +57,11 @@ def test_a_restored_copy_without_wal_gets_it_back(ledger_path: Path) -> None:
     engine.dispose()
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+def test_the_migrations_make_exactly_the_tables_of_the_code(ledgers) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    migrated = open_ledger(f"sqlite:///{tmp_path / 'migrated.sqlite'}")
-    created = create_engine(f"sqlite:///{tmp_path / 'created.sqlite'}")
+    migrated, created = open_ledger(ledgers.empty()), create_engine(ledgers.empty())
     metadata.create_all(created)
 
     with reading(migrated) as conn:
@@ -66,21 +69,48 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> N
         context = MigrationContext.configure(conn, opts=options)
         assert compare_metadata(context, metadata) == []
 
-    # Alembic does not compare constraints on SQLite, so the texts are compared as well.
-    def definitions(engine: Engine) -> dict[str, list[str]]:
-        query = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        with engine.connect() as conn:
-            return {
-                # A column added later stands before the last bracket, after a comma in its line.
-                name: sorted(filter(None, map(str.strip, re.split(r"[,\n]", sql[:-1]))))
-                for name, sql in conn.execute(query)
-                if name != VERSION_TABLE
-            }
-
+    # Alembic does not compare every constraint, so what the database says is compared as well.
+    definitions = DEFINITIONS[migrated.dialect.name]
     assert definitions(migrated) == definitions(created)
     assert len(definitions(created)) > len(metadata.tables)
     migrated.dispose()
     created.dispose()
+
+
+def _definitions_on_sqlite(engine: Engine) -> dict[str, list[str]]:
+    query = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    with engine.connect() as conn:
+        return {
+            # A column added later stands before the last bracket, after a comma in its line.
+            name: sorted(filter(None, map(str.strip, re.split(r"[,\n]", sql[:-1]))))
+            for name, sql in conn.execute(query)
+            if name != VERSION_TABLE
+        }
+
+
+def _definitions_on_postgres(engine: Engine) -> dict[str, list[str]]:
+    """Columns, constraints and indexes as Postgres writes them, by table and by index."""
+    query = text(
+        """
+        SELECT table_name, concat_ws(' ', column_name, data_type, is_nullable, column_default)
+        FROM information_schema.columns WHERE table_schema = 'public'
+        UNION ALL
+        SELECT conrelid::regclass::text, concat_ws(' ', conname, pg_get_constraintdef(oid))
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL
+        SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        ORDER BY 1, 2
+        """
+    )
+    found: dict[str, list[str]] = {}
+    with engine.connect() as conn:
+        for name, definition in conn.execute(query):
+            if not name.startswith(VERSION_TABLE):
+                found.setdefault(name, []).append(definition)
+    return found
+
+
+DEFINITIONS = {"sqlite": _definitions_on_sqlite, "postgresql": _definitions_on_postgres}
 
 
 def test_the_code_knows_every_revision_on_disk() -> None:
@@ -101,10 +131,10 @@ def test_the_schema_can_be_written_for_postgres() -> None:
     assert "id BIGSERIAL NOT NULL" in whole
 
 
-def test_a_ledger_at_head_is_opened_without_alembic(ledger_path: Path) -> None:
+def test_a_ledger_at_head_is_opened_without_alembic(engine: Engine) -> None:
     script = (
         "import sys; from pql_platform.ledger.engine import open_ledger; "
-        f"open_ledger('sqlite:///{ledger_path}').dispose(); "
+        f"open_ledger('{_url(engine)}').dispose(); "
         "print(sorted({'alembic', 'filelock'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -113,15 +143,15 @@ def test_a_ledger_at_head_is_opened_without_alembic(ledger_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_processes_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    script = f"from pql_platform.ledger.engine import open_ledger; open_ledger('{url}').dispose()"
+def test_processes_that_start_at_once_make_one_ledger(empty_url: str) -> None:
+    opening = f"open_ledger('{empty_url}').dispose()"
+    script = f"from pql_platform.ledger.engine import open_ledger; {opening}"
     starting = [
         subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) for _ in range(4)
     ]
     errors = [process.communicate()[1] for process in starting]
     assert [process.returncode for process in starting] == [0, 0, 0, 0], errors
-    engine = open_ledger(url)
+    engine = open_ledger(empty_url)
     with reading(engine) as conn:
         assert conn.execute(text("SELECT version_num FROM ledger_version")).scalars().all() == [
             REVISIONS[-1]
@@ -129,13 +159,14 @@ def test_processes_that_start_at_once_make_one_ledger(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_a_ledger_of_a_newer_release_is_refused(ledger_path: Path) -> None:
-    engine = open_ledger(f"sqlite:///{ledger_path}")
+def test_a_ledger_of_a_newer_release_is_refused(empty_url: str) -> None:
+    engine = open_ledger(empty_url)
     with engine.begin() as conn:
         conn.execute(text("UPDATE ledger_version SET version_num = '0999'"))
     engine.dispose()
-    with pytest.raises(PqlError, match=r"revision 0999, newer than this release \(0003\)") as error:
-        open_ledger(f"sqlite:///{ledger_path}")
+    newer = rf"revision 0999, newer than this release \({REVISIONS[-1]}\)"
+    with pytest.raises(PqlError, match=newer) as error:
+        open_ledger(empty_url)
     assert error.value.field == "PQL_STATE_URL"
 
 
@@ -185,5 +216,16 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_half_of_it(engine: Engine,
         writer.execute(insert(channel_turns).values(**values))
         with reading(engine) as reader:
             assert reader.execute(select(channel_turns)).all() == []
+    with reading(engine) as reader:
+        assert len(reader.execute(select(channel_turns)).all()) == 1
+
+
+def test_a_reader_sees_one_state_however_often_it_looks(engine: Engine, kit) -> None:
+    values = {"channel": "slack", "free_at": kit.START, "failures": 0}
+    with reading(engine) as reader:
+        assert reader.execute(select(channel_turns)).all() == []
+        with engine.begin() as writer:
+            writer.execute(insert(channel_turns).values(**values))
+        assert reader.execute(select(channel_turns)).all() == []
     with reading(engine) as reader:
         assert len(reader.execute(select(channel_turns)).all()) == 1

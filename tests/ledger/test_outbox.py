@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Engine, func, select, text
 
-from pql_platform.adapters.slack import compose
+from pql_platform.adapters.slack_compose import compose
 from pql_platform.domain.delivery import Ambiguous, Message, Rejected, TryLater, Unauthorised
 from pql_platform.ledger.breakers import close_breaker, open_breaker, open_breakers
 from pql_platform.ledger.engine import reading

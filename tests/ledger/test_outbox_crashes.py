@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,11 +75,10 @@ class World:
     new connections. Commits of the sandbox are the other side's, so the fuse does not see them.
     """
 
-    def __init__(self, template: Path, folder: Path, kit) -> None:
-        self.template, self.path, self.kit = template, folder / "ledger.sqlite", kit
-        shutil.copy(template, self.path)
-        self.engine = open_ledger(f"sqlite:///{self.path}")
-        self.sandbox = open_ledger(f"sqlite:///{self.path}")
+    def __init__(self, ledgers, kit) -> None:
+        self.ledgers, self.kit = ledgers, kit
+        url = ledgers.fresh("world")
+        self.engine, self.sandbox = open_ledger(url), open_ledger(url)
         self.fuse = Fuse()
         commit: Callable[..., None] = self.engine.dialect.do_commit
 
@@ -93,7 +91,7 @@ class World:
     def begin(self) -> None:
         """A new ledger: one alert will arrive, one arrive in doubt, one get lost in doubt."""
         self.end()
-        shutil.copy(self.template, self.path)
+        self.ledgers.fresh("world")
         self.fuse, self.clock = Fuse(), self.kit.SimClock()
         self.slack = self.kit.FakeChannel(
             self.clock, faults=[(None, True), (Ambiguous("?"), True), (Ambiguous("?"), False)]
@@ -107,7 +105,8 @@ class World:
         """Close every connection, so that SQLite clears its side files away."""
         self.engine.dispose()
         self.sandbox.dispose()
-        assert not self.path.with_name("ledger.sqlite-wal").exists()
+        if self.engine.dialect.name == "sqlite":
+            assert not Path(f"{self.engine.url.database}-wal").exists()
 
     def live(self, fuse: Fuse, drains: int = 4) -> int:
         """One life of the dispatcher: it drains until it dies or has nothing left to do."""
@@ -136,8 +135,8 @@ class World:
 
 
 @pytest.fixture
-def world(template: Path, tmp_path: Path, kit) -> Iterator[World]:
-    made = World(template, tmp_path, kit)
+def world(ledgers, kit) -> Iterator[World]:
+    made = World(ledgers, kit)
     yield made
     made.end()
 

@@ -16,15 +16,16 @@ DISPATCHER = Path(__file__).with_name("dispatcher_process.py")
 
 
 def test_two_processes_deliver_a_hundred_messages_once_each(
-    engine: Engine, ledger_path: Path, tmp_path: Path, kit
+    engine: Engine, tmp_path: Path, kit
 ) -> None:
     with engine.begin() as conn:
         for number in range(100):
             kit.cross(conn, f"account-{number}")
     log = tmp_path / "log"
+    url = engine.url.render_as_string(hide_password=False)
     running = [
         subprocess.Popen(
-            [sys.executable, DISPATCHER, ledger_path, log, worker],
+            [sys.executable, DISPATCHER, url, log, worker],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

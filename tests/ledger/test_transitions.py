@@ -82,13 +82,13 @@ def test_each_outcome_has_its_step(step, state, wait, attempts, pause, page) -> 
     assert step.not_before - NOW == timedelta(seconds=wait)
     assert (step.attempts, step.pause) == (attempts, pause)
     assert (step.page.cause if step.page else None) == page
-    assert step.answered == (state == "DELIVERED" or "PENDING" in state or _certain(step))
+    assert step.answered == (state == "DELIVERED" or _certain(step))
     assert bool(step.evidence) == (state == "DELIVERED")
     assert bool(step.error) == (state != "DELIVERED")
 
 
 def _certain(step) -> bool:
-    return step.state == "DEAD" and not step.pause
+    return step.result == "rejected"
 
 
 @given(st.integers(-3, 5000), st.floats(0, 1))

@@ -186,10 +186,9 @@ def test_a_promotion_that_lost_leaves_no_trace(engine: Engine, kit) -> None:
 
 
 def test_a_ledger_of_the_first_release_gets_its_promotions_and_no_invented_program(
-    tmp_path: Path, kit
+    empty_url: str, kit
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    old = create_engine(url)
+    old = create_engine(empty_url)
     with old.begin() as conn:
         config = migrate._config()
         config.attributes["connection"] = conn
@@ -208,13 +207,15 @@ def test_a_ledger_of_the_first_release_gets_its_promotions_and_no_invented_progr
                 },
             )
     old.dispose()
-    engine = open_ledger(url)
+    engine = open_ledger(empty_url)
     with engine.begin() as conn:
         assert (
             conn.execute(text("SELECT version_num FROM ledger_version")).scalar() == REVISIONS[-1]
         )
         versions = [version_at(conn, "boards", kit.START + timedelta(days=day)) for day in (1, 2)]
-        assert conn.execute(text("PRAGMA foreign_key_check")).all() == []
+        if engine.dialect.name == "sqlite":
+            # It lets a table be made anew under rows that refer to it; Postgres does not.
+            assert conn.execute(text("PRAGMA foreign_key_check")).all() == []
     engine.dispose()
     assert [(one.id, one.program_text) for one in versions if one] == [
         ("boards-v1", None),
