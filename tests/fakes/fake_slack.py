@@ -2,16 +2,19 @@
 
     python tests/fakes/fake_slack.py --log FILE [--plan JSON] [--channel NAME ...]
 
-prints its port, then serves `/api/chat.postMessage`, `conversations.history`, `conversations.list`
-and `auth.test` on 127.0.0.1, with the limits that Slack's server enforces. The log is append-only
-and fsync'd before any answer leaves, one JSON object per request, so that killing the client, or
-this process, erases nothing; a restart on the same log remembers its messages.
+prints its port, then serves `/api/chat.postMessage`, `chat.update`, `conversations.history`,
+`conversations.replies`, `conversations.list` and `auth.test` on 127.0.0.1, with the limits that
+Slack's server enforces; and `apps.connections.open` for `fake_socket.py`, and answers to clicks
+under `/response/`, which the log calls `response_url`. The log is append-only and fsync'd before
+any answer leaves, one JSON object per request, so that killing the client, or this process, erases
+nothing; a restart on the same log remembers its messages.
 
 The plan says what goes wrong: per method a list of faults, taken in order, one per request; then
 everything works. A fault is `{"fault": NAME, ...}`, and `"times": n` repeats it:
 
     accept_then_close             posted, connection closed without an answer
     commit_then_timeout seconds   posted, no answer for that long, then closed
+    commit_late seconds           nothing for that long, then posted, and closed without an answer
     delay seconds                 posted and answered, but only after that long
     http status [commit] [headers, body]  that status; posted before it when `commit`
     rate_limited [retry_after]    429, with that Retry-After as it is written
@@ -19,7 +22,11 @@ everything works. A fault is `{"fault": NAME, ...}`, and `"times": n` repeats it
     cut_200                       posted, and an answer cut in the middle
     ok_false code [needed]        200 with `ok: false`
 
-`POST /control/plan` adds to the plan of a running server. Standard library only.
+A fault with `"channel"` waits for a request about that channel, and `{}` is a request for which all
+is well. `POST /control/plan` adds to the plan of a running server, `POST /control/heal` forgets it,
+`POST /control/delete` deletes a message as a person would, `POST /control/socket` says where the
+WebSocket is.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -41,10 +48,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 TOKEN = "xoxb-fake"
+APP_TOKEN = "xapp-fake"
+MOST_EDIT_BYTES = 4_000  # docs.slack.dev/reference/methods/chat.update: msg_too_long
 CHANNELS = ("pql-alerts", "pql-oncall")
 MOST_BLOCK_CHARACTERS = 13_200  # bolt-js issue 2509: refused as msg_blocks_too_long around here
 
-_KEPT = ("text", "blocks", "metadata")
+_KEPT = ("text", "blocks", "metadata", "thread_ts", "reply_broadcast")
 
 Fault = Mapping[str, Any]
 Plan = Mapping[str, Sequence[Fault]]
@@ -114,6 +123,22 @@ def _button_is_valid(button: Any) -> bool:
     )
 
 
+def _select_is_valid(select: Any) -> bool:
+    options = select.get("options", []) if isinstance(select, dict) else []
+    return (
+        isinstance(select, dict)
+        and select.get("type") == "static_select"
+        and _text_is_valid(select.get("placeholder"), 150, ["plain_text"])
+        and 1 <= len(select.get("action_id", "")) <= 255
+        and 1 <= len(options) <= 100
+        and all(
+            _text_is_valid(option.get("text"), 75, ["plain_text"])
+            and 1 <= len(option.get("value", "")) <= 150
+            for option in options
+        )
+    )
+
+
 def _block_is_valid(block: Mapping[str, Any]) -> bool:
     kind = block.get("type")
     if kind == "header":
@@ -131,7 +156,8 @@ def _block_is_valid(block: Mapping[str, Any]) -> bool:
         ids = [button.get("action_id") for button in elements if isinstance(button, dict)]
         return (
             1 <= len(elements) <= 25
-            and all(_button_is_valid(button) for button in elements)
+            and all(_button_is_valid(one) or _select_is_valid(one) for one in elements)
+            and 1 <= len(block.get("block_id", "x")) <= 255
             and len(ids) == len(set(ids))
         )
     return kind == "divider"
@@ -144,11 +170,19 @@ class Workspace:
         self.ids = {name: f"C{position:010d}" for position, name in enumerate(channels, start=1)}
         self.messages: list[dict[str, Any]] = []
         self._lock = threading.Lock()
+        self._deleted: set[tuple[str, str]] = set()
+        self.socket_url: str | None = None
         self._plan: dict[str, list[dict[str, Any]]] = {}
         self.add_faults(plan)
         if log.exists():
             records = map(json.loads, log.read_text(encoding="utf-8").splitlines())
-            self.messages = [record["posted"] for record in records if record.get("posted")]
+            for record in records:
+                if record.get("posted"):
+                    self.messages.append(record["posted"])
+                elif record.get("edited"):
+                    self._replace(record["edited"])
+                elif record.get("deleted"):
+                    self.delete(**record["deleted"])
         self._log = log.open("a", encoding="utf-8")
 
     def add_faults(self, plan: Plan) -> None:
@@ -159,11 +193,18 @@ class Workspace:
                 for fault in faults:
                     queue.extend([dict(fault)] * int(fault.get("times", 1)))
 
-    def next_fault(self, method: str) -> dict[str, Any]:
+    def forget_faults(self) -> None:
+        """Forget the rest of the plan."""
+        with self._lock:
+            self._plan.clear()
+
+    def next_fault(self, method: str, channel: object = None) -> dict[str, Any]:
         """The fault of this request; an empty one when all is well."""
         with self._lock:
             queue = self._plan.get(method)
-            return queue.pop(0) if queue else {}
+            if not queue or queue[0].get("channel", channel) != channel:
+                return {}
+            return queue.pop(0)
 
     def post(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """chat.postMessage: takes a channel by id, name or #name."""
@@ -175,10 +216,84 @@ class Workspace:
         with self._lock:
             latest = float(self.messages[-1]["ts"]) if self.messages else 0.0
             ts = f"{max(time.time(), latest + 0.000001):.6f}"
+            thread = arguments.get("thread_ts")
+            if (str(channel_id), str(thread)) in self._deleted:
+                # Slack posts it all the same, into the channel: slack-go issue 1571.
+                arguments = {
+                    name: value
+                    for name, value in arguments.items()
+                    if name not in ("thread_ts", "reply_broadcast")
+                }
+                thread = None
+            if thread and not self._find(str(channel_id), str(thread)):
+                return {"ok": False, "error": "cannot_reply_to_message"}
             kept = {name: arguments[name] for name in _KEPT if arguments.get(name)}
             message = {"type": "message", "ts": ts, "channel": channel_id, **kept}
             self.messages.append(message)
         return {"ok": True, "channel": channel_id, "ts": ts, "message": message}
+
+    def edit(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """chat.update: by channel id and ts; what is not given again is gone, metadata too."""
+        channel, ts = str(arguments.get("channel")), str(arguments.get("ts"))
+        error = refusal(arguments) if channel in self.ids.values() else "channel_not_found"
+        if not error and len(arguments.get("text", "").encode()) > MOST_EDIT_BYTES:
+            error = "msg_too_long"
+        with self._lock:
+            if not error and not self._find(channel, ts):
+                error = "message_not_found"
+            if error:
+                return {"ok": False, "error": error}
+            kept = {name: arguments[name] for name in _KEPT if arguments.get(name)}
+            thread = {
+                name: value
+                for name, value in (self._find(channel, ts) or {}).items()
+                if name in ("thread_ts", "reply_broadcast")
+            }
+            edited = {"type": "message", "ts": ts, "channel": channel, **kept, **thread}
+            self._replace(edited)
+        return {"ok": True, "channel": channel, "ts": ts, "text": edited["text"], "edited": edited}
+
+    def delete(self, channel: str, ts: str) -> None:
+        """A person deletes a message."""
+        with self._lock:
+            self._deleted.add((channel, ts))
+            self.messages = [
+                message
+                for message in self.messages
+                if (message["channel"], message["ts"]) != (channel, ts)
+            ]
+
+    def open_socket(self) -> dict[str, Any]:
+        """apps.connections.open: where the WebSocket is."""
+        if self.socket_url is None:
+            return {"ok": False, "error": "internal_error"}
+        return {"ok": True, "url": self.socket_url}
+
+    def _find(self, channel: str, ts: str) -> dict[str, Any] | None:
+        for message in self.messages:
+            if message["channel"] == channel and message["ts"] == ts:
+                return message
+        return None
+
+    def _replace(self, edited: dict[str, Any]) -> None:
+        for position, message in enumerate(self.messages):
+            if message["channel"] == edited["channel"] and message["ts"] == edited["ts"]:
+                self.messages[position] = edited
+
+    def replies(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """conversations.replies: a message and what is below it, oldest first."""
+        thread = arguments.get("ts")
+        shown = [
+            message
+            for message in self.messages
+            if message["channel"] == arguments.get("channel")
+            and thread in (message["ts"], message.get("thread_ts"))
+        ]
+        if not shown:
+            return {"ok": False, "error": "thread_not_found"}
+        if arguments.get("include_all_metadata") not in ("1", "true", True):
+            shown = [_without_payload(message) for message in shown]
+        return _page("messages", shown, arguments)
 
     def history(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """conversations.history: newest first, by id only, metadata only when asked for."""
@@ -188,7 +303,9 @@ class Workspace:
         shown = [
             message
             for message in reversed(self.messages)
-            if message["channel"] == arguments["channel"] and float(message["ts"]) > oldest
+            if message["channel"] == arguments["channel"]
+            and float(message["ts"]) > oldest
+            and ("thread_ts" not in message or message.get("reply_broadcast"))
         ]
         if arguments.get("include_all_metadata") not in ("1", "true", True):
             shown = [_without_payload(message) for message in shown]
@@ -213,25 +330,56 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        """Every method of Slack's API, and `/control/plan` of our own."""
+        """Every method of Slack's API, and `/control/` of our own."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path == "/control/plan":
+        if self.path in {"/control/plan", "/control/heal"}:
+            if self.path == "/control/heal":
+                self.server.workspace.forget_faults()
             self.server.workspace.add_faults(json.loads(body))
             self._answer({"ok": True})
+            return
+        if self.path == "/control/delete":
+            message = json.loads(body)
+            self.server.workspace.delete(**message)
+            self.server.workspace.record(method="control", deleted=message)
+            self._answer({"ok": True})
+            return
+        if self.path == "/control/socket":
+            self.server.workspace.socket_url = json.loads(body)["url"]
+            self._answer({"ok": True})
+            return
+        if self.path.startswith("/response/"):
+            self._hear(json.loads(body))
             return
         method = self.path.partition("?")[0].removeprefix("/api/")
         is_json = self.headers.get("Content-Type", "").startswith("application/json")
         arguments = json.loads(body or "{}") if is_json else dict(parse_qsl(body.decode()))
-        fault = self.server.workspace.next_fault(method)
+        fault = self.server.workspace.next_fault(method, arguments.get("channel"))
+        if fault.get("fault") == "commit_late":
+            time.sleep(fault["seconds"])
         answer = self._run(method, arguments, fault)
         self.server.workspace.record(
             method=method,
             fault=fault.get("fault"),
+            injected=fault,
+            key=_key(arguments),
             channel=arguments.get("channel"),
             error=answer.get("error"),
             posted=answer.get("message"),
+            edited=answer.get("edited"),
         )
         self._reply(fault, answer)
+
+    def do_GET(self) -> None:
+        """Nothing of Slack's: only a client that followed a redirect comes here, and is noted."""
+        self.server.workspace.record(method="response_url", path=self.path, said=None)
+        self._answer({"ok": False, "error": "unknown_method"})
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        """What whoever clicked is told."""
+        fault = self.server.workspace.next_fault("response_url")
+        self.server.workspace.record(method="response_url", path=self.path, said=said)
+        self._reply(fault, {"ok": True})
 
     def _run(self, method: str, arguments: dict[str, Any], fault: Fault) -> dict[str, Any]:
         """What Slack does, and would answer; nothing at all when the fault comes before that."""
@@ -240,10 +388,16 @@ class Handler(BaseHTTPRequestHandler):
             return {"ok": False, "error": fault["code"]} | needed
         if not _takes_effect(fault):
             return {}
+        if method == "apps.connections.open":
+            known = self.headers.get("Authorization") == f"Bearer {APP_TOKEN}"
+            refused = {"ok": False, "error": "invalid_auth"}
+            return self.server.workspace.open_socket() if known else refused
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return {"ok": False, "error": "invalid_auth"}
         methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "chat.postMessage": self.server.workspace.post,
+            "chat.update": self.server.workspace.edit,
+            "conversations.replies": self.server.workspace.replies,
             "conversations.history": self.server.workspace.history,
             "conversations.list": self.server.workspace.list_channels,
             "auth.test": lambda _: {"ok": True, "team": "fake", "bot_id": "B0FAKE"},
@@ -255,7 +409,7 @@ class Handler(BaseHTTPRequestHandler):
         name = fault.get("fault")
         if name in {"commit_then_timeout", "delay"}:
             time.sleep(fault["seconds"])
-        if name in {"accept_then_close", "commit_then_timeout"}:
+        if name in {"accept_then_close", "commit_then_timeout", "commit_late"}:
             self.close_connection = True
         elif name == "rate_limited":
             wait = fault.get("retry_after")
@@ -307,6 +461,13 @@ def _takes_effect(fault: Fault) -> bool:
     return fault.get("fault") != "rate_limited"
 
 
+def _key(arguments: Mapping[str, Any]) -> object:
+    """The key that a message to be posted carries in its metadata, None when it carries none."""
+    metadata = arguments.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    return payload.get("key") if isinstance(payload, dict) else None
+
+
 def _without_payload(message: dict[str, Any]) -> dict[str, Any]:
     if "metadata" not in message:
         return message
@@ -347,11 +508,38 @@ class FakeSlack:
         """The messages that were really posted: the oracle."""
         return [entry["posted"] for entry in self.requests() if entry["posted"]]
 
+    def edited(self) -> list[dict[str, Any]]:
+        """What messages were changed into, in order."""
+        return [entry["edited"] for entry in self.requests("chat.update") if entry["edited"]]
+
+    def told(self) -> list[dict[str, Any]]:
+        """What people who clicked were told by their response URL."""
+        return [entry["said"] for entry in self.requests("response_url")]
+
+    def response_url(self, name: str = "1") -> str:
+        """A URL by which an answer to a click is told."""
+        return f"http://127.0.0.1:{self.port}/response/{name}"
+
+    def delete(self, message: Mapping[str, Any]) -> None:
+        """Delete a posted message, as a person would."""
+        self._control("delete", {name: message[name] for name in ("channel", "ts")})
+
+    def offer_socket(self, url: str) -> None:
+        """Say where `apps.connections.open` sends clients to."""
+        self._control("socket", {"url": url})
+
     def break_next(self, method: str, *faults: Fault) -> None:
         """Append faults to the plan of the running server."""
+        self._control("plan", {method: list(faults)})
+
+    def heal(self) -> None:
+        """Forget what is left of the plan."""
+        self._control("heal", {})
+
+    def _control(self, what: str, plan: Mapping[str, Any]) -> None:
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/control/plan",
-            data=json.dumps({method: list(faults)}).encode(),
+            f"http://127.0.0.1:{self.port}/control/{what}",
+            data=json.dumps(plan).encode(),
             headers={"Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
