@@ -1,7 +1,7 @@
-"""Who gets a lead: the first route of the program that fits its segment and region.
+"""Where a lead goes: the first route of the program that fits its segment, region and level.
 
 Regions are drawn here from the country, since sources send countries and sales teams think in
-regions; a rep's calendar, load and absence are not known here.
+regions. A route names a person or a queue; who of them is there and whose turn it is, is `team`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ class RouteRule:
     owner: str
     segment: str | None = None
     region: str | None = None
+    level: str | None = None
+
+    def takes(self, segment: str | None, region: str | None, level: str) -> bool:
+        """Whether a lead goes this way."""
+        return (
+            self.segment in (None, segment)
+            and self.region in (None, region)
+            and self.level in (None, level)
+        )
 
 
 def region_of(country: str | None) -> str | None:
@@ -44,13 +53,13 @@ def region_of(country: str | None) -> str | None:
     return "APAC" if code in _APAC else "EMEA"
 
 
-def route(segment: str | None, region: str | None, rules: Sequence[RouteRule]) -> str:
+def route(segment: str | None, region: str | None, level: str, rules: Sequence[RouteRule]) -> str:
     """Return the owner of the first route that fits.
 
     Raises:
         ValueError: No route fits; a program's last route always does.
     """
     for rule in rules:
-        if rule.segment in (None, segment) and rule.region in (None, region):
+        if rule.takes(segment, region, level):
             return rule.owner
-    raise ValueError(f"no route takes segment {segment} in region {region}")
+    raise ValueError(f"no route takes a {level} of segment {segment} in region {region}")

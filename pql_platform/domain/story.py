@@ -157,6 +157,10 @@ class AlertStory(Record):
         analytics_url: The account in the product analytics tool.
         crm_url: The account in the CRM.
         other_reasons: Most points first; with the signals they add up to the score.
+        owner_slack: Slack id of the owner, by which an alert mentions them.
+        owner_reason: Why them: whose turn it was, or who stands in for whom.
+        routed_to: The person or queue that the route named.
+        contact_within_minutes: Working time to the first contact; None where nobody is asked to.
     """
 
     handoff_id: str
@@ -196,6 +200,10 @@ class AlertStory(Record):
     crm_url: str | None
     # A story that was written before there was such a field is still told.
     other_reasons: tuple[OtherReason, ...] = ()
+    owner_slack: str | None = None
+    owner_reason: str | None = None
+    routed_to: str | None = None
+    contact_within_minutes: int | None = None
 
     def __post_init__(self) -> None:
         _require_utc("crossed_at", self.crossed_at)

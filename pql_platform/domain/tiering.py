@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from pql_platform.domain.working_time import WorkingTime
+
 
 @dataclass(frozen=True)
 class TierRule:
@@ -46,9 +48,18 @@ class TierRule:
         wanted = f"score of at least {self.score_at_least.normalize():f}"
         return f"{self.segment} segment and {wanted}" if self.segment else wanted
 
-    def due_at(self, from_moment: datetime) -> datetime | None:
-        """The deadline of the first contact, or None."""
-        return from_moment + self.contact_within if self.contact_within else None
+    @property
+    def contact_within_minutes(self) -> int | None:
+        """Working time to the first contact, in minutes; None where nobody is asked to make one."""
+        return None if self.contact_within is None else self.contact_within // timedelta(minutes=1)
+
+    def due_at(self, from_moment: datetime, time: WorkingTime) -> datetime | None:
+        """The deadline of the first contact in somebody's working time, or None."""
+        return time.deadline(from_moment, self.contact_within) if self.contact_within else None
+
+    def remind_at(self, from_moment: datetime, time: WorkingTime) -> datetime | None:
+        """When half of the time to the deadline is over, or None."""
+        return time.halfway(from_moment, self.contact_within) if self.contact_within else None
 
 
 def assign_tier(score: Decimal, segment: str | None, rules: Sequence[TierRule]) -> TierRule:

@@ -67,6 +67,7 @@ _OBSTACLE_QUESTION = "What could you not finish because of it?"
 _OTHER_QUESTION = "What were you trying to get done?"
 # The customer ran into something: then the obstacle itself is the question, whatever the category.
 _OBSTACLE = re.compile(r"\b(limit|limits|cap|capped|quota|blocked|locked|denied|paywall)\b", re.I)
+_LATE = timedelta(hours=1)  # from a crossing to its message; it takes seconds when all is well
 _HONORIFICS = frozenset({"dr", "mr", "mrs", "ms", "miss", "mx", "prof", "herr", "frau", "mme"})
 _LONGEST_GIVEN_NAME = 40
 
@@ -118,6 +119,14 @@ def time_since(crossed_at: datetime, now: datetime) -> str:
     return "just now" if passed < timedelta(minutes=1) else f"{span(passed)} ago"
 
 
+def crossed(story: AlertStory, now: datetime, is_news: bool) -> str:
+    """When the line was crossed; of news that is an hour old, that the message comes late."""
+    said = f"crossed the line {time_since(story.crossed_at, now)}"
+    if not is_news or now - story.crossed_at < _LATE:
+        return said
+    return f"{said}, so this message comes late"
+
+
 def stays_hot(story: AlertStory, now: datetime) -> str:
     """How fast the intent fades: `half of this intent is gone by Thu 14:00 UTC`."""
     half_life = timedelta(days=float(story.half_life_days))
@@ -139,13 +148,19 @@ def deadline(story: AlertStory, now: datetime) -> str:
 
 
 def what_to_do(story: AlertStory) -> str:
-    """The playbook as one plain sentence; an unknown playbook as it is written."""
-    return _PLAYBOOKS.get(story.playbook, story.playbook)
+    """The playbook in plain sentences, one per part; an unknown part as it is written."""
+    return " ".join(_PLAYBOOKS.get(part, part) for part in _parts(story))
 
 
 def message_heading(story: AlertStory) -> str:
     """What the first message is for: to be sent, or to be ready where the playbook sends itself."""
-    return "When they answer, say" if story.playbook in _BY_ITSELF else "Say this first"
+    by_itself = _BY_ITSELF.issuperset(_parts(story))
+    return "When they answer, say" if by_itself else "Say this first"
+
+
+def _parts(story: AlertStory) -> list[str]:
+    """The parts of a playbook, which may be a combination: `ae_call + in_app_prompt`."""
+    return story.playbook.split(" + ")
 
 
 def account_name(story: AlertStory) -> str:
@@ -242,7 +257,9 @@ def _doer(story: AlertStory, fact: SignalFact) -> str:
 
 def _speaks_to_team(story: AlertStory) -> bool:
     """A specialist speaks to one person; everybody else to the account that crossed."""
-    return story.level == "account" and story.users > 1 and story.playbook != "product_specialist"
+    return (
+        story.level == "account" and story.users > 1 and "product_specialist" not in _parts(story)
+    )
 
 
 def _question(fact: SignalFact, done: str, asks_team: bool) -> str:

@@ -1,0 +1,1 @@
+"""Who gets a lead and when they work: the directory of the sales team."""
