@@ -15,13 +15,16 @@ from assets.handoffs import HANDOFFS
 from assets.serving import SERVING
 from pql_platform.domain.delivery import Channel
 from pql_platform.handoff.eligibility import eligibility_at_send
-from pql_platform.ledger.escalations import enqueue_escalations
+from pql_platform.handoff.urging import urge
 from pql_platform.ledger.outbox import DrainResult, drain
-from pql_platform.resources import CRM, AlertSlack, Ledger
+from pql_platform.ledger.states import BREACH, ESCALATION, REMINDER
+from pql_platform.resources import CRM, AlertSlack, Ledger, Tools
 from pql_platform.settings import load_settings
+from pql_platform.team.load import load_team
 
 SLACK_ALERTS = dg.AssetKey(["slack", "alerts"])
 CRM_RECORDS = dg.AssetKey(["crm", "records"])
+TOOL_CALLS = dg.AssetKey(["tools", "calls"])
 
 
 @dg.asset(
@@ -31,14 +34,21 @@ CRM_RECORDS = dg.AssetKey(["crm", "records"])
     kinds={"slack"},
     owners=["team:sales"],
 )
-def slack_alerts(ledger: Ledger, slack: AlertSlack) -> dg.MaterializeResult:
-    """The alerts, escalations and on-call messages that Slack confirmed, each exactly once."""
+def slack_alerts(ledger: Ledger, slack: AlertSlack, crm: CRM) -> dg.MaterializeResult:
+    """The alerts, reminders, escalations and on-call messages that Slack confirmed, once each."""
     engine = ledger.engine()
-    with engine.begin() as conn:
-        escalated = enqueue_escalations(
-            conn, datetime.now(UTC), lambda handoff: {"story": dict(handoff.story)}
-        )
-    return _drained(engine, "slack", slack.channel(), {"escalations": len(escalated)})
+    team = load_team(load_settings().team)
+    urged = urge(engine, team, crm.channel(engine), datetime.now(UTC))
+    return _drained(
+        engine,
+        {"slack": slack.channel()},
+        {
+            "reminders": urged[REMINDER],
+            "escalations": urged[ESCALATION],
+            "breaches": urged[BREACH],
+            "contacted": urged["contacted"],
+        },
+    )
 
 
 @dg.asset(
@@ -52,15 +62,27 @@ def slack_alerts(ledger: Ledger, slack: AlertSlack) -> dg.MaterializeResult:
 def crm_records(ledger: Ledger, crm: CRM) -> dg.MaterializeResult:
     """The companies, contacts, tasks and enrolments that the CRM confirmed, each exactly once."""
     engine = ledger.engine()
-    return _drained(engine, "crm", crm.channel(engine), {})
+    return _drained(engine, {"crm": crm.channel(engine)}, {})
+
+
+@dg.asset(
+    key=TOOL_CALLS,
+    deps=[HANDOFFS, SLACK_ALERTS],
+    group_name="deliveries",
+    kinds={"webhook"},
+    owners=["team:product"],
+)
+def tool_calls(ledger: Ledger, tools: Tools) -> dg.MaterializeResult:
+    """The prompts and e-mail sequences that other tools were told of, each by an id of its own."""
+    return _drained(ledger.engine(), tools.channels(), {})
 
 
 def _drained(
-    engine: Engine, name: str, channel: Channel, also: dict[str, int]
+    engine: Engine, channels: dict[str, Channel], also: dict[str, int]
 ) -> dg.MaterializeResult:
     result: DrainResult = drain(
         engine,
-        {name: channel},
+        channels,
         clock=lambda: datetime.now(UTC),
         worker=f"{socket.gethostname()}:{os.getpid()}",
         eligible=eligibility_at_send(load_settings()),

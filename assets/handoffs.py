@@ -16,6 +16,7 @@ from pql_platform.ledger.engine import reading
 from pql_platform.qualify.judging import judge_of
 from pql_platform.qualify.tiers import read_tiers
 from pql_platform.resources import Ledger, ScoringPass, Warehouse
+from pql_platform.team.load import load_team
 from pql_platform.warehouse.rescoring import read_clock
 
 HANDOFFS = dg.AssetKey(["ledger", "handoffs"])
@@ -57,6 +58,7 @@ def handoffs(
             as_of=read_clock(connection),
             backfill=scoring_pass.mode == "backfill",
             run_id=context.run.run_id,
+            team=load_team(warehouse.settings.team),
         )
         for loaded in programs_in_force(warehouse.settings):
             tiers = read_tiers(connection, loaded.name)
@@ -71,6 +73,8 @@ def handoffs(
             "dagster/row_count": sum(book.crossed for book in books.values()),
             "opened": totals.opened,
             "left": totals.left,
+            "risen": totals.risen,
+            "digested": totals.digested,
             "suppressed": dg.MetadataValue.json(dict(totals.suppressed)),
         },
         check_results=[

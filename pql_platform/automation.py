@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.calibration import DISCOVERY, MODEL_VERSIONS, live_versions_still_fit
 from assets.comparison import stored_scores_equal_rebuilt
-from assets.deliveries import CRM_RECORDS, SLACK_ALERTS
+from assets.deliveries import CRM_RECORDS, SLACK_ALERTS, TOOL_CALLS
 from assets.handoffs import HANDOFFS
 from assets.ingestion import RAW_EVENTS
 from assets.serving import SERVING
@@ -20,7 +20,8 @@ from sensors.calendar import COMPARISON, DRIFT, EXPECTATIONS, FULL_PASS, RECALIB
 from sensors.handoffs import DELIVERY
 from sensors.inbox import LIVE_PASS
 
-_LINE = dg.AssetSelection.assets(RAW_EVENTS, TIERS, HANDOFFS, SERVING, SLACK_ALERTS, CRM_RECORDS)
+_DELIVERIES = dg.AssetSelection.assets(SLACK_ALERTS, CRM_RECORDS, TOOL_CALLS)
+_LINE = dg.AssetSelection.assets(RAW_EVENTS, TIERS, HANDOFFS, SERVING) | _DELIVERIES
 _MODEL_GROUPS = ("staging", "features", "scores")
 _MINUTE = 60
 
@@ -67,8 +68,9 @@ def build_jobs(
         ),
         dg.define_asset_job(
             DELIVERY,
-            selection=dg.AssetSelection.assets(SLACK_ALERTS, CRM_RECORDS),
-            description="What still waits in the outbox: retries, held messages, escalations.",
+            selection=_DELIVERIES,
+            description="What still waits in the outbox: retries, held messages, reminders, "
+            "escalations.",
             tags={"dagster/max_runtime": str(5 * _MINUTE)},
         ),
         dg.define_asset_job(

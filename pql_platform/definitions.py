@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.calibration import discovery, live_versions_still_fit, model_versions
 from assets.comparison import stored_scores_equal_rebuilt
-from assets.deliveries import crm_records, slack_alerts
+from assets.deliveries import crm_records, slack_alerts, tool_calls
 from assets.handoffs import handoffs
 from assets.ingestion import raw_events
 from assets.models import build_model_assets
@@ -20,8 +20,11 @@ from assets.serving import serving_tables
 from assets.tiers import tiers
 from expectations.checks import build_expectation_checks
 from pql_platform.automation import build_automation_sensors, build_jobs
+from pql_platform.program.load import load_programs
 from pql_platform.resources import default_resources
 from pql_platform.settings import Settings, load_settings
+from pql_platform.team.load import load_team
+from pql_platform.team.routes import check_owners
 from pql_platform.warehouse.manifest import accepted_manifest
 from sensors.calendar import (
     comparison_hourly,
@@ -47,12 +50,14 @@ def build_defs(
         settings: Where the programs are; the environment's by default.
         resources: Replacements by key for tests.
     """
+    settings = settings or load_settings()
+    check_owners(load_programs(settings.programs), load_team(settings.team))
     suites = build_expectation_checks()
     jobs = build_jobs(suites)
     return dg.Definitions(
         assets=[
             raw_events,
-            build_model_assets(accepted_manifest(settings or load_settings())),
+            build_model_assets(accepted_manifest(settings)),
             tiers,
             discovery,
             model_versions,
@@ -60,6 +65,7 @@ def build_defs(
             serving_tables,
             slack_alerts,
             crm_records,
+            tool_calls,
         ],
         asset_checks=[*suites, stored_scores_equal_rebuilt, live_versions_still_fit],
         jobs=jobs,

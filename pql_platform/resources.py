@@ -7,6 +7,7 @@ stores and shows.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,15 +17,21 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 from dagster_slack import SlackResource
+from pydantic import SecretStr
 from slack_sdk import WebClient
 from sqlalchemy import Engine
 
+from pql_platform.adapters.crm import Crm
 from pql_platform.adapters.crm_sandbox import SandboxCRM
-from pql_platform.adapters.slack import SlackChannels, SlackWeb, build_client
+from pql_platform.adapters.slack import SlackChannels, SlackWeb
+from pql_platform.adapters.slack_client import build_client
 from pql_platform.adapters.slack_local import LocalSlack
+from pql_platform.adapters.webhook import Endpoint, Webhooks
 from pql_platform.domain.delivery import Channel
 from pql_platform.errors import PqlError
+from pql_platform.handoff.messages import HOOK
 from pql_platform.ledger.engine import open_ledger
+from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings, load_settings
 from pql_platform.warehouse.connection import open_serving, open_warehouse
 
@@ -90,7 +97,7 @@ class AlertSlack(SlackResource):
             oncall=settings.oncall_channel,
             revops=settings.revops_channel or settings.alert_channel,
         )
-        return SlackWeb(self.get_client(), names)
+        return SlackWeb(self.get_client(), names, answerable=settings.hears_clicks)
 
 
 class Ledger(dg.ConfigurableResource):
@@ -104,9 +111,32 @@ class Ledger(dg.ConfigurableResource):
 class CRM(dg.ConfigurableResource):
     """The CRM: the sandbox in the ledger's database, until a CRM's token is set."""
 
-    def channel(self, engine: Engine) -> Channel:
+    def channel(self, engine: Engine) -> Crm:
         """Return the CRM as the outbox sees it."""
         return SandboxCRM(engine)
+
+
+class Tools(dg.ConfigurableResource):
+    """The tools outside that program files name as webhooks."""
+
+    def channels(self) -> dict[str, Channel]:
+        """Return each of them as a channel of the outbox, by the name of its channel."""
+        settings = load_settings()
+        found: dict[str, Channel] = {}
+        for loaded in load_programs(settings.programs):
+            for name, webhook in loaded.program.webhooks.items():
+                secret = os.environ.get(f"PQL_WEBHOOK_{name.upper()}")
+                credential = SecretStr(secret) if secret else None
+                ours = webhook.template == "generic"
+                endpoint = Endpoint(
+                    name=name,
+                    url=webhook.url,
+                    template=webhook.template,
+                    secret=credential if ours else None,
+                    token=None if ours else credential,
+                )
+                found[f"{HOOK}{name}"] = Webhooks({name: endpoint})
+        return found
 
 
 class ScoringPass(dg.ConfigurableResource):
@@ -155,5 +185,6 @@ def default_resources() -> dict[str, dg.ConfigurableResource]:
         "ledger": Ledger(),
         "slack": AlertSlack(),
         "crm": CRM(),
+        "tools": Tools(),
         "scoring_pass": ScoringPass(),
     }

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     alert_channel: str = Field(default="pql-alerts", validation_alias="PQL_SLACK_CHANNEL")
     oncall_channel: str = Field(default="pql-oncall", validation_alias="PQL_ONCALL_CHANNEL")
 
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, validation_alias="SLACK_SIGNING_SECRET"
+    )
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    team_file: str | None = Field(default=None, validation_alias="PQL_TEAM")
     revops_channel: str | None = Field(default=None, validation_alias="PQL_REVOPS_CHANNEL")
 
     @property
@@ -72,6 +77,28 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """The DAGSTER_HOME of this installation."""
         return self.home / "dagster"
+
+    @property
+    def team(self) -> Path | None:
+        """The team file: the one named, else `team.yaml` beside the programs.
+
+        Beside a folder of programs; of one program file, in its folder or beside that. None where
+        `PQL_TEAM` is `none`, or is not set and no such file is there.
+        """
+        if self.team_file == "none":
+            return None
+        if self.team_file is not None:
+            return Path(self.team_file).absolute()
+        # Not inside a folder of programs: there it would be read as one.
+        above = self.programs.absolute().parent
+        places = (above,) if self.programs.is_dir() else (above, above.parent)
+        found = (place / "team.yaml" for place in places)
+        return next((path for path in found if path.is_file()), None)
+
+    @property
+    def hears_clicks(self) -> bool:
+        """Whether Slack's clicks can reach this installation, by HTTP or by Socket Mode."""
+        return self.slack_signing_secret is not None or self.slack_app_token is not None
 
     @property
     def ledger_url(self) -> str:

@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from pql_platform.ledger.deadlines import due_steps
 from pql_platform.ledger.engine import open_ledger, reading
-from pql_platform.ledger.escalations import due_escalations
-from pql_platform.ledger.queue import queue_state
+from pql_platform.ledger.queue import queue_state, waiting_channels
 from pql_platform.settings import load_settings
 
 DELIVERY = "delivery"
 LOOK_SECONDS = 10
-CHANNELS = ("slack", "crm")
 
 GRACE = timedelta(seconds=10)
 """A message younger than this is being delivered by the pass that wrote it."""
@@ -34,8 +33,8 @@ def waiting_handoffs(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.
     engine = open_ledger(load_settings().ledger_url)
     try:
         with reading(engine) as conn:
-            queue = queue_state(conn, CHANNELS, now - GRACE)
-            late = due_escalations(conn, now)
+            queue = queue_state(conn, waiting_channels(conn), now - GRACE)
+            late = due_steps(conn, now)
     finally:
         engine.dispose()
     if not queue.due and not late:

@@ -1,13 +1,14 @@
 """The port to a CRM: what the platform writes there, whichever CRM it is.
 
-Four kinds of message, each with an external id of ours by which a repetition updates the same
+Five kinds of message, each with an external id of ours by which a repetition updates the same
 record instead of creating a second one. How a CRM stores them belongs to its adapter; what they say
 is decided by whoever writes the hand-off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol, TypedDict
 
 from pql_platform.domain.delivery import Channel
@@ -16,6 +17,7 @@ COMPANY: Final = "crm_company"
 CONTACT: Final = "crm_contact"
 TASK: Final = "crm_task"
 ENROLMENT: Final = "crm_enrolment"
+TASK_CLOSE: Final = "crm_task_close"
 
 
 class Company(TypedDict):
@@ -55,6 +57,17 @@ class Task(TypedDict):
     body: str
 
 
+class TaskClose(TypedDict):
+    """Payload of `crm_task_close`: a task of ours is withdrawn, with a note; ISO 8601 moment.
+
+    One that a person completed or deleted is left alone.
+    """
+
+    external_id: str
+    closed_at: str
+    closed_because: str
+
+
 class Enrolment(TypedDict):
     """Payload of `crm_enrolment`, into a nurture sequence; `external_id` as of a task."""
 
@@ -65,7 +78,7 @@ class Enrolment(TypedDict):
 
 
 class Crm(Channel, Protocol):
-    """A CRM: a channel for the four kinds above.
+    """A CRM: a channel for the five kinds above.
 
     `deliver` is idempotent by external id: delivering twice leaves one record. `find` looks for the
     record and says whether this very message wrote it last. Any other kind is `Rejected`.
@@ -75,3 +88,11 @@ class Crm(Channel, Protocol):
     """
 
     settle_seconds: float
+
+    def contacted(self, task_ids: Sequence[str]) -> Mapping[str, tuple[datetime, str]]:
+        """When and by whom tasks of ours were completed, by external id; absent if not.
+
+        Raises:
+            DeliveryFailure: It could not be asked.
+        """
+        ...

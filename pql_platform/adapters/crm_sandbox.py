@@ -6,7 +6,7 @@ records back is plain SQL on the `crm_` tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +25,13 @@ _TABLES: Final[Mapping[str, Table]] = {
     crm.TASK: crm_tasks,
     crm.ENROLMENT: crm_enrolments,
 }
-_OWN_COLUMNS: Final = frozenset({"last_key", "created_at", "updated_at"})
+_OWN_COLUMNS: Final = frozenset(
+    {
+        *("last_key", "created_at", "updated_at"),
+        # What people write there, and the end of a task, which is a message of its own.
+        *("account_owner", "completed_at", "completed_by", "closed_at", "closed_because"),
+    }
+)
 
 
 class SandboxCRM:
@@ -49,6 +55,8 @@ class SandboxCRM:
             Rejected: The kind is unknown, or the payload does not have its fields.
             Ambiguous: The database did not say whether it wrote.
         """
+        if message.kind == crm.TASK_CLOSE:
+            return self._close(message, now)
         table = _table(message)
         record = _record(table, message.payload)
         written = {**record, "last_key": message.key, "updated_at": now}
@@ -69,6 +77,8 @@ class SandboxCRM:
             Rejected: The kind is unknown, or the payload does not have its fields.
             TryLater: The database could not be read.
         """
+        if message.kind == crm.TASK_CLOSE:
+            return None  # made twice it is the same
         table = _table(message)
         external_id = _record(table, message.payload)["external_id"]
         wrote = (table.c.external_id == external_id) & (table.c.last_key == message.key)
@@ -78,6 +88,43 @@ class SandboxCRM:
         except OperationalError as error:
             raise TryLater(f"the sandbox cannot be read ({error.orig})") from error
         return _evidence(table, external_id, "found") if found else None
+
+    def contacted(self, task_ids: Sequence[str]) -> Mapping[str, tuple[datetime, str]]:
+        """When and by whom tasks were completed, by external id; absent if not.
+
+        Raises:
+            TryLater: The database could not be read.
+        """
+        query = select(
+            crm_tasks.c.external_id, crm_tasks.c.completed_at, crm_tasks.c.completed_by
+        ).where(crm_tasks.c.external_id.in_(task_ids), crm_tasks.c.completed_at.is_not(None))
+        try:
+            with reading(self._engine) as conn:
+                rows = conn.execute(query).all()
+        except OperationalError as error:
+            raise TryLater(f"the sandbox cannot be read ({error.orig})") from error
+        return {row.external_id: (row.completed_at, row.completed_by or "the CRM") for row in rows}
+
+    def _close(self, message: Message, now: datetime) -> Evidence:
+        payload = message.payload
+        if missing := {"external_id", "closed_at", "closed_because"} - set(payload):
+            raise Rejected(f"the end of a task needs the field {sorted(missing)[0]}")
+        open_task = (crm_tasks.c.external_id == payload["external_id"]) & (
+            crm_tasks.c.completed_at.is_(None)
+        )
+        written = {
+            "closed_at": _moment(str(payload["closed_at"])),
+            "closed_because": payload["closed_because"],
+            "last_key": message.key,
+            "updated_at": now,
+        }
+        try:
+            with self._engine.begin() as conn:
+                changed = conn.execute(update(crm_tasks).where(open_task).values(**written))
+        except OperationalError as error:
+            raise Ambiguous(f"the sandbox did not answer ({error.orig})") from error
+        done = "closed" if changed.rowcount else "nothing left to close"
+        return _evidence(crm_tasks, str(payload["external_id"]), done)
 
 
 def _table(message: Message) -> Table:

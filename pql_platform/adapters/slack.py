@@ -2,37 +2,27 @@
 
 Never retries, which is the outbox's business: the SDK's own retry re-sends after a dropped
 connection and so doubles the alert (measured: two posts for one call). What is said is
-`slack_blocks.py`, what a failure means is `slack_failures.py`, and the stand-in for places without
+`slack_compose.py`, what a failure means is `slack_failures.py`, and the stand-in for places without
 a Slack token is `slack_local.py`.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from pql_platform.adapters.slack_blocks import (
-    alert_message,
-    escalation_message,
-    oncall_message,
-)
-from pql_platform.adapters.slack_digest import digest_message
-from pql_platform.adapters.slack_failures import BLOCKS_REFUSED, error_code, failure_of
+from pql_platform.adapters.slack_compose import compose, place_of, story_of
+from pql_platform.adapters.slack_failures import BLOCKS_REFUSED, GONE, error_code, failure_of
 from pql_platform.adapters.slack_layout import METADATA_EVENT, SlackMessage, metadata_key
-from pql_platform.adapters.slack_proposal import proposal_message
-from pql_platform.domain.delivery import Ambiguous, Evidence, Message, Rejected, Unauthorised
-from pql_platform.domain.story import AlertStory
-from pql_platform.errors import PqlError
+from pql_platform.domain.delivery import Ambiguous, Evidence, Message, Unauthorised
 
-SLACK_URL = "https://slack.com/api/"
 PAGE = 200
 MOST_PAGES = 50
 """Slack advises 200 per page; 10,000 messages back, a key that was not seen is not known."""
@@ -41,7 +31,8 @@ _LOOK_BACK = timedelta(hours=1)  # for clocks that disagree; no message is older
 # A call to duty or a digest is about no single crossing, and is history after a month.
 _UNDATED_LOOK_BACK = timedelta(days=30)
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# All that chat.update takes of a post is given again: what is left out may be lost.
+_EDITABLE = ("channel", "text", "blocks", "metadata", "parse", "link_names")
 
 
 @dataclass(frozen=True)
@@ -52,77 +43,13 @@ class SlackChannels:
     oncall: str = "pql-oncall"
     revops: str = "pql-alerts"
 
-    def of(self, kind: str) -> str:
-        """The channel for a kind of message."""
-        return {"oncall": self.oncall, "proposal": self.revops}.get(kind, self.alert)
-
-
-def build_client(token: str, base_url: str = SLACK_URL, timeout: int = 10) -> WebClient:
-    """Slack's own client without any retry of its own, and silent about what it sends.
-
-    Args:
-        token: Bot token.
-        base_url: Slack, or a stand-in for it. Plain http only on loopback: it carries the token.
-        timeout: Seconds to connect and to wait for an answer.
-
-    Raises:
-        PqlError: The token cannot be one, or the URL would expose it.
-    """
-    if not re.fullmatch(r"[!-~]+", token):
-        raise PqlError(
-            "is empty or has a space or line break in it",
-            field="SLACK_BOT_TOKEN",
-            hint="Paste the bot token (xoxb-…) again",
-        )
-    url = urlsplit(base_url)
-    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
-        raise PqlError(
-            f"{base_url} would send the token unprotected",
-            field="SLACK_BASE_URL",
-            hint="Use https, or http on 127.0.0.1",
-        )
-    # The SDK writes whole messages to its debug log, and those name customers.
-    logger = logging.getLogger(f"{__name__}.client")
-    logger.setLevel(logging.INFO)
-    client = WebClient(
-        token=token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=logger
-    )
-    if url.hostname in _LOOPBACK:
-        client.proxy = None  # the SDK takes HTTPS_PROXY for loopback too
-    return client
-
-
-def compose(message: Message, now: datetime) -> SlackMessage:
-    """The Slack message for one entry of the outbox.
-
-    Raises:
-        Rejected: The kind is none of Slack's, or the payload cannot be read.
-    """
-    if message.kind == "alert":
-        return alert_message(story_of(message), now, message.key)
-    if message.kind == "escalation":
-        return escalation_message(story_of(message), now, message.key)
-    if message.kind == "digest":
-        return digest_message(message.payload, message.key)
-    if message.kind == "proposal":
-        return proposal_message(message.payload, message.key)
-    if message.kind == "oncall":
-        if missing := {"title", "body", "severity"} - set(message.payload):
-            raise Rejected(f"this call to duty lacks {', '.join(sorted(missing))}")
-        return oncall_message(message.payload, message.key)
-    raise Rejected(f"Slack has no message of kind {message.kind}")
-
-
-def story_of(message: Message) -> AlertStory:
-    """The story that an alert or escalation carries.
-
-    Raises:
-        Rejected: There is none, or it cannot be read.
-    """
-    try:
-        return AlertStory.from_json(message.payload["story"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Rejected(f"the story of this {message.kind} cannot be read: {error}") from error
+    def of(self, message: Message) -> str:
+        """The channel for a message: that of the alert it belongs to, else that of its kind."""
+        place = message.payload.get("alert")
+        if isinstance(place, Mapping) and isinstance(place.get("channel"), str):
+            return str(place["channel"])
+        kinds = {"oncall": self.oncall, "breach": self.oncall, "proposal": self.revops}
+        return kinds.get(message.kind, self.alert)
 
 
 def post_arguments(channel: str, content: SlackMessage) -> dict[str, Any]:
@@ -148,6 +75,7 @@ class SlackWeb:
         channels: Where messages go. The bot is a member, with `chat:write`, `channels:history` and
             `channels:read` (for private channels `groups:history` and `groups:read`).
         clock: Says what time it is; only bounds how far back is looked.
+        answerable: Whether somebody listens for clicks on the buttons of an alert.
 
     Attributes:
         settle_seconds: How long after an attempt its message may still turn up: until the client
@@ -163,12 +91,15 @@ class SlackWeb:
         client: WebClient,
         channels: SlackChannels,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        answerable: bool = True,
     ) -> None:
         if client.retry_handlers:
             raise ValueError("a Slack client with retry handlers posts twice: use build_client")
         self._client = client
         self._channels = channels
         self._clock = clock
+        self._answerable = answerable
         self._ids: dict[str, str] = {}
         self.settle_seconds = client.timeout + 60.0
         self.pace_seconds = 1.0
@@ -176,19 +107,24 @@ class SlackWeb:
     def deliver(self, message: Message, now: datetime) -> Evidence:
         """Post once; as plain text when Slack certainly refused the blocks and nothing else.
 
+        What belongs to an alert goes into its thread, and an edit into its place.
+
         Raises:
             DeliveryFailure: One of its four kinds.
         """
-        channel = self._channels.of(message.kind)
-        arguments = post_arguments(channel, compose(message, now))
-        refused = None
+        channel = self._channels.of(message)
+        arguments = post_arguments(channel, compose(message, now, self._answerable))
+        place = place_of(message) or {}
+        if message.kind == "alert_edit":
+            return self._edit(arguments, place)
+        if isinstance(place.get("ts"), str):
+            # A thread is read by whoever follows it, so what asks for help shows above it too.
+            broadcast = message.kind == "escalation"
+            arguments |= {"thread_ts": place["ts"], "reply_broadcast": broadcast}
         try:
-            answer = self._client.chat_postMessage(**arguments)
+            answer, refused = _sent(self._client.chat_postMessage, arguments)
         except Exception as error:
-            refused = error_code(error)
-            if refused not in BLOCKS_REFUSED:
-                raise failure_of(error) from error
-            answer = self._post_text(arguments)
+            raise failure_of(error) from error
         evidence = _evidence(answer.data, refused)
         self._ids[channel] = evidence.detail["channel"]
         return evidence
@@ -196,16 +132,21 @@ class SlackWeb:
     def find(self, message: Message) -> Evidence | None:
         """Look for the key in the metadata of the channel's messages since the crossing.
 
+        A reply is looked for in its thread, and then in the channel, for Slack puts it there when
+        somebody deleted the alert. An edit is not looked for: made twice it is the same.
+
         Raises:
             Unauthorised: The token is refused.
             Ambiguous: The history could not be read to its end. Never `TryLater`, which would say
                 that the message was not delivered.
         """
-        name = self._channels.of(message.kind)
+        if message.kind == "alert_edit":
+            return None
+        name = self._channels.of(message)
         key, oldest = metadata_key(message.key), self._oldest(message)
         try:
             channel_id = self._ids.setdefault(name, self._ids.get(name) or self._resolve(name))
-            for posted in self._history(channel_id, oldest):
+            for posted in self._candidates(channel_id, oldest, message):
                 if _key_of(posted) == key:
                     return _evidence({"channel": channel_id, "ts": posted["ts"]})
         except Ambiguous:
@@ -218,13 +159,45 @@ class SlackWeb:
             raise Ambiguous(f"Slack could not be searched: {failure.reason}") from error
         return None
 
-    def _post_text(self, arguments: dict[str, Any]) -> SlackResponse:
+    def _edit(self, arguments: Mapping[str, Any], place: Mapping[str, Any]) -> Evidence:
+        """Write an alert anew where it stands; one that is not there any more needs no edit."""
+        channel, ts = str(arguments["channel"]), place.get("ts")
+        if not isinstance(ts, str):
+            # It was delivered before there was a token, as a file.
+            return Evidence("no message", {"gone": True})
+        kept = {name: arguments[name] for name in _EDITABLE}
         try:
-            return self._client.chat_postMessage(
-                **{name: value for name, value in arguments.items() if name != "blocks"}
-            )
+            answer, refused = _sent(self._client.chat_update, {**kept, "ts": ts})
         except Exception as error:
+            if error_code(error) in GONE:
+                return Evidence(f"{channel}/{ts}", {"channel": channel, "ts": ts, "gone": True})
             raise failure_of(error) from error
+        return _evidence(answer.data, refused)
+
+    def _candidates(
+        self, channel_id: str, oldest: datetime, message: Message
+    ) -> Iterator[dict[str, Any]]:
+        thread = (place_of(message) or {}).get("ts")
+        if isinstance(thread, str):
+            yield from self._replies(channel_id, thread)
+        yield from self._history(channel_id, oldest)
+
+    def _replies(self, channel_id: str, thread: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self._pages(
+                "messages",
+                lambda cursor: self._client.conversations_replies(
+                    channel=channel_id,
+                    ts=thread,
+                    include_all_metadata=True,
+                    limit=PAGE,
+                    cursor=cursor,
+                ),
+            )
+        except SlackApiError as error:
+            # Below a deleted alert there is no thread (slack-go issue 1571).
+            if error_code(error) != "thread_not_found":
+                raise
 
     def _oldest(self, message: Message) -> datetime:
         now = self._clock()
@@ -273,6 +246,19 @@ class SlackWeb:
                     raise Ambiguous("Slack broke off its history")
                 return
         raise Ambiguous(f"the key is not among the newest {MOST_PAGES * PAGE} of Slack's {field}")
+
+
+def _sent(
+    call: Callable[..., SlackResponse], arguments: Mapping[str, Any]
+) -> tuple[SlackResponse, str | None]:
+    """Call once; and as plain text when Slack certainly refused the blocks and nothing else."""
+    try:
+        return call(**arguments), None
+    except SlackApiError as error:
+        refused = error_code(error)
+        if refused not in BLOCKS_REFUSED:
+            raise
+    return call(**{name: value for name, value in arguments.items() if name != "blocks"}), refused
 
 
 def _key_of(posted: dict[str, Any]) -> str | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from slack_sdk.models.blocks import Block
 
+from pql_platform.adapters.slack_buttons import answer_row
 from pql_platform.adapters.slack_layout import (
     SlackMessage,
     fields,
@@ -23,7 +23,8 @@ from pql_platform.adapters.slack_layout import (
     message,
     section,
 )
-from pql_platform.adapters.slack_text import lines, mrkdwn, plain, safe_url
+from pql_platform.adapters.slack_text import mrkdwn, plain, safe_url
+from pql_platform.adapters.slack_thread import mention
 from pql_platform.domain import wording
 from pql_platform.domain.grammar import number, sentence
 from pql_platform.domain.reason_wording import label, short_name, signed
@@ -40,20 +41,31 @@ _NAME, _FACT, _PHRASE, _PARAGRAPH = 80, 120, 240, 500
 _UNNAMED = "(no readable name)"
 
 
-def alert_message(story: AlertStory, now: datetime, key: str | None = None) -> SlackMessage:
+def alert_message(
+    story: AlertStory,
+    now: datetime,
+    key: str | None = None,
+    *,
+    status: str | None = None,
+    answerable: bool = True,
+) -> SlackMessage:
     """The alert that tells a rep whom to contact, why, with which words and until when.
 
     Args:
         story: What is known of the crossing.
         now: The moment of sending, UTC; ages and what is left of the deadline count from it.
         key: Idempotency key for the metadata; the hand-off's id without one.
+        status: What has happened since, on top of an alert that is edited.
+        answerable: Whether there is a row to answer by.
     """
     score = number(story.score)
+    since = [plain(status, _PHRASE)] if status else []
     return message(
-        text=[_headline(story), *_told(story, now)],
+        text=[*since, _headline(story), *_told(story, now, not status)],
         blocks=[
             header(f"{_account(story)} · tier {story.tier} · score {score} of 100"),
-            section(f"*{_call(story, now)}*\n{_clock(story, now)}"),
+            *([section(f"*{mrkdwn(status, _PHRASE)}*")] if status else []),
+            section(f"*{_call(story, now)}*\n{_clock(story, now, not status)}"),
             *_evidence_and_words(story, now),
             fields(
                 f"*What to do*\n{mrkdwn(wording.what_to_do(story), _PARAGRAPH)}",
@@ -64,6 +76,7 @@ def alert_message(story: AlertStory, now: datetime, key: str | None = None) -> S
                 f"*Account*\n{_listed(_name(story), wording.account_context(story))}",
             ),
             section(f"*Score {score}*, {_change(story)}\n```{_breakdown(story)}```"),
+            *(answer_row(story.handoff_id, story.owner) if answerable else []),
             *link_buttons(_places(story)),
             _small_print(story),
         ],
@@ -71,30 +84,38 @@ def alert_message(story: AlertStory, now: datetime, key: str | None = None) -> S
     )
 
 
-def escalation_message(story: AlertStory, now: datetime, key: str | None = None) -> SlackMessage:
+def escalation_message(
+    story: AlertStory, now: datetime, key: str | None = None, slack_id: str | None = None
+) -> SlackMessage:
     """The message to the one who takes over when the deadline has passed.
 
     Names a late contact as a failure of the process, never of the data (item 115).
+
+    Args:
+        story: With `escalate_to` as whoever is asked.
+        now: The moment of sending, UTC.
+        key: Idempotency key for the metadata; the hand-off's id without one.
+        slack_id: Slack id of whoever is asked, so that the message mentions them.
     """
     late = ""
     if story.due_at is not None and now > story.due_at:
         late = " The response time was missed; the lead itself is sound."
     due = f"{wording.deadline(story, now)}.{late}"
     told_to = plain(story.escalate_to or "", _NAME)
-    shown_to = mrkdwn(story.escalate_to or "", _NAME)
+    shown_to = mention(story.escalate_to, slack_id) if story.escalate_to else ""
     ask, nobody = "please take over, or reassign", "Nobody is named to take over: please reassign"
     return message(
         text=[
             f"Escalated: {_headline(story)}",
             f"{f'{told_to}: {ask}' if told_to else nobody}.",
             f"Contact by {plain(story.owner, _NAME)}: {due}",
-            *_told(story, now),
+            *_told(story, now, False),
         ],
         blocks=[
             header(f"Escalated · {_account(story)} · tier {story.tier}"),
             section(
                 f"*{f'{shown_to}: {ask}' if shown_to else nobody}*\n"
-                f"Contact by {mrkdwn(story.owner, _NAME)}: {due}\n{_clock(story, now)}"
+                f"Contact by {mrkdwn(story.owner, _NAME)}: {due}\n{_clock(story, now, False)}"
             ),
             *_evidence_and_words(story, now),
             fields(
@@ -105,34 +126,6 @@ def escalation_message(story: AlertStory, now: datetime, key: str | None = None)
             _small_print(story),
         ],
         key=key or story.handoff_id,
-    )
-
-
-def oncall_message(payload: Mapping[str, Any], key: str | None = None) -> SlackMessage:
-    """The message to whoever is on duty.
-
-    Args:
-        payload: `title`, `body` (several lines allowed), `severity`, and optionally `link` (https)
-            and `runbook` (https, or a path in the repository).
-        key: Idempotency key for the metadata; the title without one.
-
-    Raises:
-        KeyError: `title`, `body` or `severity` is missing.
-    """
-    title = plain(str(payload["title"]), 110) or _UNNAMED
-    severity = plain(str(payload["severity"]), 24).upper()
-    body = lines(str(payload["body"]), 2_400) or "No details."
-    runbook = str(payload.get("runbook") or "")
-    links = {"See details": safe_url(payload.get("link")), "Runbook": safe_url(runbook)}
-    told = [f"{severity}: {title}.", body]
-    blocks = [header(f"{severity} · {title}"), section(body)]
-    if runbook and not links["Runbook"]:
-        told.append(f"Runbook: {plain(runbook, _PHRASE)}")
-        blocks.append(section(f"Runbook: {mrkdwn(runbook, _PHRASE)}"))
-    return message(
-        text=[*told, *_spelled_out(links)],
-        blocks=[*blocks, *link_buttons(links)],
-        key=key or str(payload["title"]),
     )
 
 
@@ -170,12 +163,13 @@ def _call(story: AlertStory, now: datetime) -> str:
     return f"Contact {whom}: {wording.deadline(story, now)}"
 
 
-def _clock(story: AlertStory, now: datetime) -> str:
+def _clock(story: AlertStory, now: datetime, is_news: bool) -> str:
     """Who, since when, and how long: owner, escalation, time since crossing, freshness."""
     escalation = f" (if late: {mrkdwn(story.escalate_to, _NAME)})" if story.escalate_to else ""
+    since = wording.crossed(story, now, is_news)
     return (
-        f"Owner: {mrkdwn(story.owner, _NAME)}{escalation} · crossed the line "
-        f"{wording.time_since(story.crossed_at, now)} · {wording.stays_hot(story, now)}"
+        f"Owner: {mention(story.owner, story.owner_slack)}{escalation} · {since} · "
+        f"{wording.stays_hot(story, now)}"
     )
 
 
@@ -251,6 +245,7 @@ def _small_print(story: AlertStory) -> Block:
         f"value metric: {story.value_metric}" if story.value_metric else "",
         f"model {story.version}",
         f"hand-off {story.handoff_id}",
+        f"owner: {story.owner_reason}" if story.owner_reason else "",
     ]
     return footer(" · ".join(mrkdwn(part, _FACT) for part in known if part))
 
@@ -262,7 +257,7 @@ def _headline(story: AlertStory) -> str:
     )
 
 
-def _told(story: AlertStory, now: datetime) -> list[str]:
+def _told(story: AlertStory, now: datetime, is_news: bool) -> list[str]:
     """The rest of an alert as sentences that can be read aloud."""
 
     def joined(facts: Iterable[str], limit: int, by: str = ", ") -> str:
@@ -273,8 +268,7 @@ def _told(story: AlertStory, now: datetime) -> list[str]:
     escalation = f", if late {plain(story.escalate_to, _NAME)}" if story.escalate_to else ""
     return [
         f"Owner: {plain(story.owner, _NAME)}{escalation}. Contact: {wording.deadline(story, now)}. "
-        f"Crossed the line {wording.time_since(story.crossed_at, now)}; "
-        f"{wording.stays_hot(story, now)}.",
+        f"{sentence(wording.crossed(story, now, is_news))}; {wording.stays_hot(story, now)}.",
         f"Key contact: {joined([_contact(story), *wording.contact_context(story)], _FACT)}.",
         f"Account: {joined(wording.account_context(story), _FACT)}.",
         f"What they did: {joined(did[:MOST_SIGNALS], _PHRASE, '; ') or 'nothing stands out'}.",

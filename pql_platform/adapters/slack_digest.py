@@ -1,7 +1,7 @@
-"""The one message that names the leads that a new model version made, in the place of many alerts.
+"""One message in the place of many alerts: leads by a new version alone, and leads of a storm.
 
-Lays out what `handoff/by_model.py` gathers, within Slack's limits whatever the names are. Single
-blocks are `slack_layout.py`, alerts `slack_blocks.py`.
+Lays out what `handoff/by_model.py` and `handoff/storms.py` gather, within Slack's limits whatever
+the names are. Single blocks are `slack_layout.py`, alerts `slack_blocks.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from pql_platform.adapters.slack_layout import SlackMessage, footer, header, message, section
 from pql_platform.adapters.slack_text import mrkdwn, plain
+from pql_platform.adapters.slack_thread import mention
 from pql_platform.domain.delivery import Rejected
 
 MOST_NAMED = 60
@@ -18,8 +19,10 @@ MOST_NAMED = 60
 
 _TO_A_SECTION = 15
 # Longest foreign pieces. A section of fifteen such lines stays below Slack's 3,000 characters, and
-# the whole message below its 13,200 (measured in bolt-js issue 2509).
+# the whole message below its 13,200 (measured in bolt-js issue 2509). Lines of a storm hold a
+# mention and a deadline too, so the names in them are shorter.
 _NAME, _FACT, _SENTENCE = 80, 60, 300
+_STORM_NAME, _STORM_OWNER = 60, 30
 
 _NEEDED = ("title", "version", "before", "by", "why", "leads")
 
@@ -60,6 +63,52 @@ def digest_message(payload: Mapping[str, Any], key: str) -> SlackMessage:
         ],
         key=key,
     )
+
+
+def storm_message(payload: Mapping[str, Any], key: str) -> SlackMessage:
+    """The message that lists leads which crossed at once, in the place of an alert each.
+
+    Args:
+        payload: What `write_storm` in `handoff/storms.py` writes.
+        key: Idempotency key for the metadata.
+
+    Raises:
+        Rejected: Something is missing, or it lists more than a message holds.
+    """
+    if missing := [name for name in ("title", "program", "leads") if name not in payload]:
+        raise Rejected(f"this digest lacks {', '.join(missing)}")
+    leads: Sequence[Mapping[str, Any]] = payload["leads"]
+    if len(leads) > MOST_NAMED:
+        raise Rejected(f"this digest lists {len(leads)} leads, more than {MOST_NAMED}")
+    title = f"{plain(str(payload['title']), 100)} ({plain(str(payload['program']), 40)})"
+    shown = [f"• {_urgent_line(lead, mrkdwn)}" for lead in leads]
+    return message(
+        text=[f"{title}.", *[f"{_urgent_line(lead, plain)};" for lead in leads], _STORM],
+        blocks=[
+            header(title),
+            section(_STORM),
+            *[
+                section("\n".join(shown[first : first + _TO_A_SECTION]))
+                for first in range(0, len(shown), _TO_A_SECTION)
+            ],
+        ],
+        key=key,
+    )
+
+
+_STORM = (
+    "More leads crossed than an alert each would let anybody read. Each has its task and its "
+    "deadline in the CRM, and its story in `pql handoffs`; the most urgent come first."
+)
+
+
+def _urgent_line(lead: Mapping[str, Any], safe: Any) -> str:
+    told = str(lead.get("name") or lead.get("account") or "")
+    name = safe(told, _STORM_NAME) or "(no readable name)"
+    owner = mention(str(lead.get("owner") or "nobody"), lead.get("owner_slack"), safe, _STORM_OWNER)
+    score, tier = safe(str(lead.get("score")), 8), safe(str(lead.get("tier")), 4)
+    due = f", due {safe(str(lead['due_at'])[:16], 20)} UTC" if lead.get("due_at") else ""
+    return f"{name}: tier {tier}, score {score}, owner {owner}{due}"
 
 
 _WHAT_TO_DO = (

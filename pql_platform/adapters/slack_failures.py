@@ -74,6 +74,8 @@ UNAUTHORISED = frozenset(
 )
 # Slack would not take the blocks; the same message as plain text still passes.
 BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+# chat.update: the alert is not there any more, or too old to be changed.
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 # The channel or the payload: this message will never be taken in this form.
 REJECTED = BLOCKS_REFUSED | frozenset(
     {

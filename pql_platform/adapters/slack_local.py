@@ -16,7 +16,8 @@ import unicodedata
 from datetime import datetime
 from pathlib import Path
 
-from pql_platform.adapters.slack import SlackChannels, compose, post_arguments, story_of
+from pql_platform.adapters.slack import SlackChannels, post_arguments
+from pql_platform.adapters.slack_compose import compose, place_of, story_of
 from pql_platform.adapters.slack_layout import metadata_key
 from pql_platform.adapters.slack_preview import render_preview
 from pql_platform.domain.delivery import Ambiguous, Evidence, Message, TryLater
@@ -24,7 +25,7 @@ from pql_platform.domain.story import AlertStory
 from pql_platform.domain.wording import account_name
 
 _LONGEST_SLUG = 40
-_TITLES = {"digest": "Digest", "proposal": "Calibration"}
+_TITLES = {"breach": "Breach", "digest": "Digest", "proposal": "Calibration"}
 
 
 class LocalSlack:
@@ -49,6 +50,8 @@ class LocalSlack:
     def deliver(self, message: Message, now: datetime) -> Evidence:
         """Write `<stamp>-<account>-<hash of the key>.json` and its `.html`, unless they exist.
 
+        An edit writes those of its alert anew, which are found by its key.
+
         The stamp is the crossing, so that an escalation lies beside its alert and two writers of
         one key meet at one name; a call to duty has no crossing and is stamped `now`.
 
@@ -57,13 +60,16 @@ class LocalSlack:
             TryLater: The folder cannot be written.
             Ambiguous: What is there under this key cannot be read.
         """
-        earlier = self.find(message)
+        edits = message.kind == "alert_edit"
+        earlier = None if edits else self._written(message.key)
         if earlier is not None:
-            return earlier
+            return _evidence(earlier)
         story = story_of(message) if "story" in message.payload else None
         content = compose(message, now)
-        arguments = post_arguments(self._channels.of(message.kind), content)
-        path = self._folder / f"{_name(message, story, now)}.json"
+        arguments = post_arguments(self._channels.of(message), content)
+        # By its key alone: what the ledger says of a place outside the folder is not followed.
+        key = str((place_of(message) or {})["key"]) if edits else message.key
+        path = self._written(key) or self._folder / f"{_name(message, key, story, now)}.json"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # The page first: the JSON file is what counts as delivered.
@@ -80,12 +86,17 @@ class LocalSlack:
         Raises:
             Ambiguous: A file of that name cannot be read.
         """
-        key = metadata_key(message.key)
+        if message.kind == "alert_edit":
+            return None  # made twice it is the same
+        path = self._written(message.key)
+        return None if path is None else _evidence(path)
+
+    def _written(self, key: str) -> Path | None:
         try:
-            for path in sorted(self._folder.glob(f"*-{_digest(message.key)}.json")):
+            for path in sorted(self._folder.glob(f"*-{_digest(key)}.json")):
                 written = json.loads(path.read_text(encoding="utf-8"))
-                if written["metadata"]["event_payload"]["key"] == key:
-                    return _evidence(path)
+                if written["metadata"]["event_payload"]["key"] == metadata_key(key):
+                    return path
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Ambiguous(f"an alert file in {self._folder} cannot be read: {error}") from error
         return None
@@ -95,10 +106,10 @@ def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:8]
 
 
-def _name(message: Message, story: AlertStory | None, now: datetime) -> str:
+def _name(message: Message, key: str, story: AlertStory | None, now: datetime) -> str:
     stamp = story.crossed_at if story else now
     about = account_name(story) if story else f"{message.kind} {message.payload.get('title')}"
-    return f"{stamp:%Y%m%dT%H%M%SZ}-{_slug(about)}-{_digest(message.key)}"
+    return f"{stamp:%Y%m%dT%H%M%SZ}-{_slug(about)}-{_digest(key)}"
 
 
 def _slug(text: str) -> str:

@@ -23,6 +23,7 @@ from pql_platform.domain.wording import account_name
 _FENCE = re.compile(r"```(.*?)```", re.DOTALL)
 _INLINE = re.compile(
     r"`(?P<code>[^`\n]+)`"
+    r"|<(?P<mention>@[UW][A-Z0-9]+)>"
     r"|<(?P<link>https://[^|>\s]+)(?:\|(?P<label>[^>\n]+))?>"
     r"|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)"
     r"|(?<!\w)_(?P<italic>[^\n]+?)_(?!\w)"
@@ -91,6 +92,8 @@ def _inline(text: str) -> Markup:
 def _formatted(match: re.Match[str]) -> Markup:
     if match["code"]:
         return Markup("<code>{}</code>").format(unescaped(match["code"]))
+    if match["mention"]:
+        return Markup("<strong>{}</strong>").format(match["mention"])
     if match["link"]:
         target = unescaped(match["link"])
         return Markup('<a href="{}" rel="noreferrer">{}</a>').format(

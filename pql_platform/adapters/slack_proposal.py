@@ -11,6 +11,7 @@ from typing import Any
 
 from slack_sdk.models.blocks import Block
 
+from pql_platform.adapters.slack_buttons import decision_row
 from pql_platform.adapters.slack_layout import SlackMessage, footer, header, message, section
 from pql_platform.adapters.slack_text import mrkdwn, plain
 from pql_platform.domain.delivery import Rejected
@@ -25,12 +26,15 @@ _NEEDED = (
 )
 
 
-def proposal_message(payload: Mapping[str, Any], key: str) -> SlackMessage:
+def proposal_message(
+    payload: Mapping[str, Any], key: str, *, answerable: bool = True
+) -> SlackMessage:
     """The message about a challenger, or about why there is none.
 
     Args:
         payload: What `announce` or `refusal` returned.
         key: Idempotency key for the metadata.
+        answerable: Whether somebody listens for a click on approve or reject.
 
     Raises:
         Rejected: Something is missing.
@@ -57,6 +61,8 @@ def proposal_message(payload: Mapping[str, Any], key: str) -> SlackMessage:
     ):
         if payload[part]:
             blocks.append(section(_list(name, payload[part])))
+    if answerable and payload["action"] == "ask" and payload.get("version"):
+        blocks += decision_row(str(payload["version"]))
     blocks.append(footer(mrkdwn(f"{about}, live now: {payload['champion']}", 200)))
     return message(text=texts, blocks=blocks, key=key)
 

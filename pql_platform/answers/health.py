@@ -18,10 +18,12 @@ from pql_platform.instance import open_instance, prepare_instance, silent_daemon
 from pql_platform.ledger.breakers import holding
 from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.ledger.handoffs import list_handoffs
-from pql_platform.ledger.queue import queue_state
+from pql_platform.ledger.queue import queue_state, waiting_channels
 from pql_platform.ledger.states import DEAD
 from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings
+from pql_platform.team.load import load_team
+from pql_platform.team.routes import check_owners, gone_owners
 from pql_platform.warehouse.connection import open_warehouse
 from pql_platform.warehouse.loading import unaccounted_loads, waiting_files
 
@@ -56,8 +58,14 @@ def problems(settings: Settings) -> list[str]:
 
 
 def _programs(settings: Settings) -> Iterator[str]:
-    load_programs(settings.programs)
-    yield from ()
+    programs, team = load_programs(settings.programs), load_team(settings.team)
+    check_owners(programs, team)
+    yield from gone_owners(programs, team, datetime.now(UTC).date())
+    if settings.slack_bot_token is not None and not settings.hears_clicks:
+        yield (
+            "Alerts have no buttons: nobody would hear a click. Set SLACK_SIGNING_SECRET or "
+            "SLACK_APP_TOKEN and start `pql listen`."
+        )
 
 
 def _warehouse(settings: Settings) -> Iterator[str]:
@@ -115,7 +123,7 @@ def _ledger(engine: Engine) -> Iterator[str]:
                 f"Breaker {breaker.name} has held deliveries since {breaker.opened_at:%F %H:%M}: "
                 f"{breaker.reason}. Mend it, or `pql breakers --override {breaker.name}`."
             )
-        queue = queue_state(conn, ("slack", "crm"), now)
+        queue = queue_state(conn, waiting_channels(conn), now)
         if queue.oldest is not None and now - queue.oldest > OLD_OUTBOX:
             yield (
                 f"{queue.unfinished} messages wait in the outbox, the oldest since "
@@ -131,7 +139,7 @@ def _slack(settings: Settings) -> Iterator[str]:
         return
     from slack_sdk.errors import SlackApiError
 
-    from pql_platform.adapters.slack import build_client
+    from pql_platform.adapters.slack_client import build_client
 
     client = build_client(
         settings.slack_bot_token.get_secret_value(), base_url=settings.slack_base_url

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from pql_platform.cli.output import AsJson, people, print_json
+from pql_platform.handoff.answers import COMMAND_SOURCE, note_contact
 from pql_platform.ledger.engine import open_ledger
-from pql_platform.ledger.handoffs import record_contact
+from pql_platform.ledger.handoffs import find_handoff
 from pql_platform.settings import load_settings
+from pql_platform.team.load import load_team
 
 
 def contacted(
@@ -22,8 +24,12 @@ def contacted(
     settings = load_settings()
     settings.prepare_home()
     engine = open_ledger(settings.ledger_url)
+    now = datetime.now(UTC)
     with engine.begin() as conn:
-        first = record_contact(conn, handoff, datetime.now(UTC), by)
+        found = find_handoff(conn, handoff)
+        key = f"command:{handoff}"
+        team = load_team(settings.team)
+        first = note_contact(conn, found, now, by, COMMAND_SOURCE, key, team, now)
     engine.dispose()
     if as_json:
         print_json({"handoff": handoff, "first": first})

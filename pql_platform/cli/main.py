@@ -30,8 +30,10 @@ def build_app() -> typer.Typer:
         handoffs,
         ingest,
         init,
+        listen,
         promote,
         recalibrate,
+        rollout,
         run,
         scores,
         versions,
@@ -52,6 +54,7 @@ def build_app() -> typer.Typer:
     app.command(name="explain")(explain.explain)
     app.command(name="handoffs")(handoffs.handoffs)
     app.command(name="contacted")(contacted.contacted)
+    app.command(name="listen")(listen.listen)
     app.command(name="doctor")(doctor.doctor)
     app.command(name="dev")(dev.dev)
     app.command(name="breakers")(breakers.breakers)
@@ -65,6 +68,7 @@ def build_app() -> typer.Typer:
     app.command(name="rollback")(promote.rollback)
     app.command(name="recalibrate")(recalibrate.recalibrate)
     app.command(name="diff")(diff.diff)
+    app.command(name="rollout")(rollout.rollout)
     return app
 
 

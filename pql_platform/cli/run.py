@@ -14,6 +14,8 @@ from pql_platform.program.load import check_events_occur, load_programs
 from pql_platform.program.properties import check_properties_occur
 from pql_platform.resources import parse_instant
 from pql_platform.settings import Settings, load_settings
+from pql_platform.team.load import load_team
+from pql_platform.team.routes import check_owners
 from pql_platform.warehouse.connection import open_serving, open_warehouse
 from pql_platform.warehouse.known import known_events, property_names, property_occurrences
 from pql_platform.warehouse.loading import load_inbox
@@ -67,6 +69,7 @@ def counts(settings: Settings) -> dict[str, int]:
 
 def _check_programs(settings: Settings, allow_unseen_events: bool) -> None:
     programs = load_programs(settings.programs)
+    check_owners(programs, load_team(settings.team))
     for loaded in programs:
         for warning in loaded.warnings:
             remarks.print(f"[yellow]{loaded.path.name}[/]: {warning}")

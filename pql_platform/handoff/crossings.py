@@ -7,9 +7,9 @@ Holds the tiers of the moment against the episodes in the ledger. The rules of a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Engine
 
 from pql_platform.domain.qualification import (
     Decisions,
-    Entry,
     Episode,
     Leave,
     Level,
@@ -27,26 +26,25 @@ from pql_platform.domain.qualification import (
     Subject,
     decide,
 )
-from pql_platform.domain.tiering import TierRule
-from pql_platform.handoff.by_model import Crosser, crosser, digest_of, switch_of
-from pql_platform.handoff.messages import messages_of
-from pql_platform.handoff.stories import Facts, Lead, tell, yesterdays_scores
-from pql_platform.handoff.suppression import Silence, silences
+from pql_platform.domain.wording import account_name
+from pql_platform.handoff.answers import NOT_A_FIT_FOR
+from pql_platform.handoff.by_model import digest_of, switch_of
+from pql_platform.handoff.endings import adopt_merged, end_episodes, raise_tiers
+from pql_platform.handoff.planning import Owners, Planned, plan
+from pql_platform.handoff.storms import calm, write_storm
+from pql_platform.handoff.suppression import silences
 from pql_platform.ledger.digests import write_digest
 from pql_platform.ledger.engine import reading
-from pql_platform.ledger.handoffs import (
-    NewHandoff,
-    close_episodes,
-    last_closed,
-    open_episodes,
-    open_handoff,
-)
+from pql_platform.ledger.feedback import misfits
+from pql_platform.ledger.handoffs import last_closed, open_episodes, open_handoff
 from pql_platform.ledger.judged_passes import note_judge
-from pql_platform.ledger.keys import handoff_id
+from pql_platform.ledger.oncall import notify
+from pql_platform.ledger.rollouts import rollout_of
 from pql_platform.ledger.states import BY_MODEL
 from pql_platform.program.schema import Program
 from pql_platform.qualify.tiers import Thresholds, tier_rules
 from pql_platform.qualify.versions import InForce
+from pql_platform.team.schema import Team
 
 LEVELS: tuple[Level, ...] = ("account", "user")
 """Accounts first: a user of an account that is handed over is not handed over again."""
@@ -54,11 +52,12 @@ LEVELS: tuple[Level, ...] = ("account", "user")
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass over the accounts: when, how, and by which run."""
+    """One pass over the accounts: when, how, by which run, and for which team."""
 
     as_of: datetime
     backfill: bool
     run_id: str
+    team: Team | None = None
 
 
 @dataclass
@@ -67,12 +66,16 @@ class Crossings:
 
     opened: int = 0
     left: int = 0
+    risen: int = 0
+    digested: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, other: Crossings) -> Crossings:
         return Crossings(
             self.opened + other.opened,
             self.left + other.left,
+            self.risen + other.risen,
+            self.digested + other.digested,
             self.suppressed + other.suppressed,
         )
 
@@ -94,44 +97,96 @@ def record_crossings(
         this_pass: When and how.
     """
     program, thresholds = judge.program, judge.thresholds
+    rows = tiers.set_index(["level", "subject_id"], drop=False)
+    now, team = this_pass.as_of, this_pass.team
+    with engine.begin() as conn:
+        merged = adopt_merged(conn, warehouse, open_episodes(conn, program.program), rows)
     with reading(engine) as conn:
         running = open_episodes(conn, program.program)
         ended = last_closed(conn, program.program)
         switch = switch_of(conn, judge)
-    rows = tiers.set_index(["level", "subject_id"], drop=False)
+        rollout = rollout_of(conn, program)
+        unfit = misfits(conn, program.program, now - NOT_A_FIT_FOR)
     decisions = {
-        level: _decide(level, rows, running, ended, program, thresholds, this_pass.as_of)
+        level: _decide(level, rows, running, ended, merged, program, thresholds, now)
         for level in LEVELS
     }
-    accounts_held = {episode.subject_id for episode in running if episode.level == "account"}
-    accounts_held -= {leave.episode.subject_id for leave in decisions["account"].leave}
+    ending = {leave.episode.id for level in LEVELS for leave in decisions[level].leave}
+    going_on = [episode for episode in running if episode.id not in ending]
     entries = [entry for level in LEVELS for entry in decisions[level].enter]
     silent = silences(
         warehouse,
         program,
         entries,
-        accounts_held,
-        as_of=this_pass.as_of,
+        {episode.subject_id for episode in going_on if episode.level == "account"},
+        unfit,
+        rollout,
+        as_of=now,
         backfill=this_pass.backfill,
         switch=switch,
     )
-    planned = list(_plan(entries, silent, rows, warehouse, judge, this_pass))
-    by_model = [new for new, _ in planned if new.caused_by == BY_MODEL]
-    digest = digest_of(switch, by_model, this_pass.as_of) if switch else None
+    with reading(engine) as conn:
+        owners = Owners.read(conn, program.program, entries, team, now)
+    planned = list(
+        plan(
+            entries,
+            silent,
+            rows,
+            warehouse,
+            judge,
+            owners,
+            rollout,
+            as_of=now,
+            run_id=this_pass.run_id,
+        )
+    )
+    by_model = [one.handoff for one in planned if one.handoff.caused_by == BY_MODEL]
+    digest = digest_of(switch, by_model, now) if switch else None
     crossings = Crossings()
     with engine.begin() as conn:
         for level in LEVELS:
-            crossings.left += _close(conn, decisions[level].leave, this_pass.as_of)
-        for new, messages in planned:
-            open_handoff(conn, new, messages)
-            if new.suppressed_because:
-                crossings.suppressed[new.suppressed_because] += 1
-            else:
-                crossings.opened += 1
+            crossings.left += end_episodes(
+                conn, decisions[level].leave, team, now, tell=not this_pass.backfill
+            )
+        if not this_pass.backfill:
+            rules = {rule.tier: rule for rule in tier_rules(program)}
+            crossings.risen = raise_tiers(conn, going_on, rows, rules, team, now)
+        _open(conn, program, planned, now, crossings)
         if digest is not None:
-            write_digest(conn, program.program, thresholds.version, digest, this_pass.as_of)
+            write_digest(conn, program.program, thresholds.version, digest, now)
         note_judge(conn, program.program, thresholds.version)
     return crossings
+
+
+def _open(
+    conn: Connection,
+    program: Program,
+    planned: Sequence[Planned],
+    now: datetime,
+    crossings: Crossings,
+) -> None:
+    """Write hand-offs with their messages, and tell people of those that nobody can take."""
+    to_write, listed = calm(conn, planned, program.threshold.alerts_per_hour, now)
+    ids = {}
+    for one in to_write:
+        ids[id(one)] = open_handoff(conn, one.handoff, one.messages)
+        if one.handoff.suppressed_because:
+            crossings.suppressed[one.handoff.suppressed_because] += 1
+        else:
+            crossings.opened += 1
+        if one.assignment.nobody and not one.handoff.suppressed_because:
+            notify(
+                conn,
+                cause=f"nobody:{one.handoff.owner}",
+                title=f"A lead has nobody to call it: {account_name(one.story)}",
+                body=f"{one.assignment.nobody}. Hand-off {ids[id(one)]} keeps the owner "
+                f"{one.handoff.owner}: name somebody in the team file.",
+                severity="critical",
+                now=now,
+            )
+    if listed:
+        write_storm(conn, program.program, [(ids[id(one)], one) for one in listed], now)
+        crossings.digested = len(listed)
 
 
 def _decide(
@@ -139,6 +194,7 @@ def _decide(
     rows: pd.DataFrame,
     running: Iterable[Episode],
     ended: Iterable[Episode],
+    merged: Mapping[str, str],
     program: Program,
     thresholds: Thresholds,
     now: datetime,
@@ -159,7 +215,12 @@ def _decide(
     )
     gone = known - set(here["subject_id"])
     vanished = tuple(
-        Leave(episode, f"the {level} no longer exists")
+        Leave(
+            episode,
+            f"merged into {merged[episode.id]}"
+            if episode.id in merged
+            else f"the {level} no longer exists",
+        )
         for episode in mine
         if episode.subject_id in gone
     )
@@ -177,79 +238,3 @@ def _subject(level: Level, row: dict[str, Any], program: Program) -> Subject:
         carried_by_users=level == "account"
         and row["users_over"] >= program.account_rule.users_over_threshold,
     )
-
-
-def _plan(
-    entries: list[Entry],
-    silent: Mapping[Crosser, Silence],
-    rows: pd.DataFrame,
-    warehouse: duckdb.DuckDBPyConnection,
-    judge: InForce,
-    this_pass: Pass,
-) -> Iterator[tuple[NewHandoff, list[Any]]]:
-    """Every entry as a hand-off with its messages, or with the reason why it sends none."""
-    if not entries:
-        return
-    program, thresholds = judge.program, judge.thresholds
-    accounts = {entry.subject.account_id or "" for entry in entries}
-    facts = Facts(warehouse, program, accounts)
-    told = {entry.subject.account_id or "" for entry in entries if crosser(entry) not in silent}
-    yesterday = yesterdays_scores(warehouse, program, told, this_pass.as_of)
-    rules = {rule.tier: rule for rule in tier_rules(program)}
-    for entry in entries:
-        silence = silent.get(crosser(entry))
-        row = rows.loc[crosser(entry)]
-        tier = rules[int(row["tier"])]
-        lead = _lead(entry, row, tier, program, thresholds)
-        due_at = tier.due_at(this_pass.as_of)
-        story = replace(tell(lead, facts, yesterday), due_at=due_at)
-        email = facts.email_of(story.contact.user_id) if story.contact else None
-        new = NewHandoff(
-            program=program.program,
-            motion=program.motion,
-            level=entry.subject.level,
-            subject_id=lead.subject_id,
-            account_id=lead.account_id,
-            tier=tier.tier,
-            episode=entry.number,
-            score=lead.score,
-            threshold=lead.threshold,
-            version_id=thresholds.version,
-            paying=bool(row["is_paying"]),
-            crossed_at=lead.crossed_at,
-            opened_at=this_pass.as_of,
-            owner=lead.owner,
-            due_at=due_at,
-            story=story.to_json(),
-            run_id=this_pass.run_id,
-            suppressed_because=silence.reason if silence else None,
-            caused_by=silence.caused_by if silence else None,
-        )
-        yield new, [] if new.suppressed_because else messages_of(story, tier, email)
-
-
-def _lead(entry: Entry, row: Any, tier: TierRule, program: Program, thresholds: Thresholds) -> Lead:
-    subject = entry.subject
-    region = row["region"]
-    return Lead(
-        handoff_id=handoff_id(program.program, subject.level, subject.subject_id, entry.number),
-        level=subject.level,
-        subject_id=subject.subject_id,
-        account_id=subject.account_id or "",
-        score=subject.score,
-        threshold=thresholds.of(subject.level),
-        users_over=int(row["users_over"]),
-        tier=tier,
-        owner=row["owner"],
-        region=region if isinstance(region, str) else None,
-        crossed_at=pd.Timestamp(row["last_signal_at"]).to_pydatetime().replace(tzinfo=UTC),
-        version=thresholds.version,
-    )
-
-
-def _close(conn: Connection, leaves: Iterable[Leave], now: datetime) -> int:
-    count = 0
-    for leave in leaves:
-        close_episodes(conn, [leave.episode.id], now, leave.reason)
-        count += 1
-    return count

@@ -5,7 +5,9 @@ Composes payloads only; sending them is the outbox's business, their look that o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from pql_platform.domain.grammar import number
@@ -14,26 +16,65 @@ from pql_platform.domain.story import AlertStory
 from pql_platform.domain.tiering import TierRule
 from pql_platform.domain.wording import first_message, stays_hot, strongest_reasons
 from pql_platform.ledger.handoffs import NewMessage
+from pql_platform.ledger.states import WEBHOOK
+from pql_platform.program.playbooks import JOINED, Webhook
+
+HOOK = "hook:"
+"""What the channel of a webhook begins with; its name in the program file follows."""
 
 
-def messages_of(story: AlertStory, tier: TierRule, email: str | None) -> list[NewMessage]:
+def messages_of(
+    story: AlertStory,
+    tier: TierRule,
+    email: str | None,
+    webhooks: Mapping[str, Webhook] = MappingProxyType({}),
+) -> list[NewMessage]:
     """Return the messages of one lead: nobody is asked to call a lead that is to be nurtured.
 
     Args:
         story: What is told; it holds no address.
         tier: Decides between a person and a sequence.
-        email: Address of the contact, for the CRM alone.
+        email: Address of the contact, for the CRM, and for a tool that sends e-mails.
+        webhooks: The tools of the program; those of the story's playbook are told.
     """
     messages = [NewMessage("crm", "crm_company", _company(story))]
     if story.contact is not None:
         messages.append(NewMessage("crm", "crm_contact", _contact(story, email)))
+    messages += _calls(story, tier, email, webhooks)
     if tier.nurture is not None:
         return [*messages, NewMessage("crm", "crm_enrolment", _enrolment(story, tier.nurture))]
     return [
         NewMessage("slack", "alert", {"story": story.to_json()}),
         *messages,
-        NewMessage("crm", "crm_task", _task(story)),
+        task_message(story),
     ]
+
+
+def _calls(
+    story: AlertStory, tier: TierRule, email: str | None, webhooks: Mapping[str, Webhook]
+) -> list[NewMessage]:
+    parts = story.playbook.split(JOINED)
+    return [
+        NewMessage(
+            f"{HOOK}{name}",
+            f"{WEBHOOK}_{name}",
+            {
+                "endpoint": name,
+                "action": webhook.action,
+                "story": story.to_json(),
+                "sequence": tier.nurture,
+                # Who is written to is known by address; who sees a prompt by their id.
+                "email": email if webhook.action == "email_sequence" else None,
+            },
+        )
+        for name, webhook in webhooks.items()
+        if not set(parts).isdisjoint(webhook.playbooks)
+    ]
+
+
+def task_message(story: AlertStory) -> NewMessage:
+    """The task for the owner in the CRM, as the story stands; written again it is the same task."""
+    return NewMessage("crm", "crm_task", _task(story))
 
 
 def _properties(story: AlertStory, score: Decimal | None) -> dict[str, Any]:

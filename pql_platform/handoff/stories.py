@@ -19,6 +19,7 @@ from pql_platform.domain.points import SINGLE_USER_CAP, SPREAD
 from pql_platform.domain.reason_wording import PERSON, TEAM
 from pql_platform.domain.story import AlertStory, Contact, OtherReason, SignalFact
 from pql_platform.domain.tiering import TierRule
+from pql_platform.program.playbooks import JOINED
 from pql_platform.program.schema import Program
 from pql_platform.program.signals import CATEGORIES, Signal
 from pql_platform.warehouse import statements
@@ -140,7 +141,9 @@ def tell(
         ),
         tier=lead.tier.tier,
         tier_reason=lead.tier.reason,
-        playbook=program.playbook("account" if lead.level == "account" else "user", lead.tier.tier),
+        playbook=JOINED.join(
+            program.playbook("account" if lead.level == "account" else "user", lead.tier.tier)
+        ),
         owner=lead.owner,
         escalate_to=lead.tier.escalate_to,
         crossed_at=lead.crossed_at,

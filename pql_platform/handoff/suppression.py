@@ -14,8 +14,11 @@ import duckdb
 
 from pql_platform.domain.qualification import Entry
 from pql_platform.handoff.by_model import Crosser, Switch, crossed_by_model, crosser
+from pql_platform.handoff.pilot import OUTSIDE_SAMPLE
+from pql_platform.ledger.feedback import Feedback
 from pql_platform.ledger.states import BY_MODEL
 from pql_platform.program.schema import Program
+from pql_platform.program.sections import Rollout
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ def silences(
     program: Program,
     entries: Collection[Entry],
     accounts_held: Collection[str],
+    unfit: Mapping[Crosser, Feedback],
+    rollout: Rollout,
     *,
     as_of: datetime,
     backfill: bool,
@@ -43,14 +48,16 @@ def silences(
         program: The program that judges.
         entries: Who crosses.
         accounts_held: Accounts that were handed over before and still are.
+        rollout: How far the program reaches now.
+        unfit: Subjects of which somebody said lately that they do not fit.
         as_of: The clock of the pass.
         backfill: Whether the pass only records.
         switch: The version before, where another one judges than in the pass before.
     """
-    everybody = _why_nobody_is_told(program, backfill)
+    everybody = _why_nobody_is_told(rollout, backfill)
     if everybody is not None:
         return {crosser(entry): Silence(everybody) for entry in entries}
-    sampled = [entry for entry in entries if _in_sample(entry, program)]
+    sampled = [entry for entry in entries if _in_sample(entry, program, rollout)]
     by_model: frozenset[Crosser] = frozenset()
     if switch is not None:
         by_model = crossed_by_model(warehouse, switch, sampled, as_of)
@@ -64,24 +71,29 @@ def silences(
         accounts = held if key in by_model else told
         if entry.subject.level == "user" and entry.subject.account_id in accounts:
             found[key] = Silence("the whole account is handed over")
-        elif not _in_sample(entry, program):
-            found[key] = Silence("outside the sample of the pilot stage")
+        elif key in unfit:
+            said = unfit[key]
+            found[key] = Silence(
+                f"said not to be a fit by {said.given_by} on {said.given_at:%Y-%m-%d}"
+            )
+        elif not _in_sample(entry, program, rollout):
+            found[key] = Silence(OUTSIDE_SAMPLE)
         elif switch is not None and key in by_model:
             found[key] = Silence(switch.reason, BY_MODEL)
     return found
 
 
-def _why_nobody_is_told(program: Program, backfill: bool) -> str | None:
+def _why_nobody_is_told(rollout: Rollout, backfill: bool) -> str | None:
     if backfill:
         return "history loaded in backfill mode"
-    if program.rollout.stage == "shadow":
+    if rollout.stage == "shadow":
         return "the program is in its shadow stage"
     return None
 
 
-def _in_sample(entry: Entry, program: Program) -> bool:
+def _in_sample(entry: Entry, program: Program, rollout: Rollout) -> bool:
     """A fixed part of all accounts, the same on every pass: by hash, not by chance."""
-    if program.rollout.stage != "pilot":
+    if rollout.stage != "pilot":
         return True
     digest = hashlib.sha256(f"{program.program}/{entry.subject.account_id}".encode()).digest()
-    return int.from_bytes(digest[:4]) / 2**32 < program.rollout.sample
+    return int.from_bytes(digest[:4]) / 2**32 < rollout.sample

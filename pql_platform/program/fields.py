@@ -32,12 +32,19 @@ LEVEL_OR_TIER = r"^(user|account|tier[1-9])$"
 DURATION = r"^[1-9][0-9]{0,3}(m|h|d)$"
 DOMAIN = r"^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*$|^@[a-z][a-z0-9_]*$"
 
+SLACK_ID = r"^[UW][A-Z0-9]{6,20}$"
+HOOK = r"^[a-z][a-z0-9_]{0,13}$"
+PERSON = r"^[A-Za-z0-9][A-Za-z0-9_.@ -]{0,99}$"
+
 PATTERN_MEANING: Mapping[str, tuple[str, str]] = {
     LEVEL_OR_TIER: ("be user, account or a tier such as tier3", "tier3"),
     NAME: (
         "start with a lower-case letter and hold only a-z, 0-9 and _ (at most 63)",
         "it like team_projects",
     ),
+    HOOK: ("be a short name of a-z, 0-9 and _ (at most 14)", "it like lifecycle"),
+    SLACK_ID: ("be a Slack user id, from the person's profile", "it like U02ABCDEF12"),
+    PERSON: ("be a short name of letters, digits and . _ @ -", "it like ae.emea"),
     PROPERTY: ("be a property name, with dots for nested ones: plan.name", "it like plan.name"),
 }
 """What each pattern asks for, and an example."""

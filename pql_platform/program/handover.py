@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from pql_platform.program.conditions import Condition
+from pql_platform.program.playbooks import webhook_refusals
 from pql_platform.program.schema import LEVELS, SMALLEST_SEGMENT, Program
 from pql_platform.program.source import Loc, Refusal
 from pql_platform.program.suggest import did_you_mean
@@ -106,7 +107,7 @@ def _routing(program: Program) -> Iterator[Refusal]:
         elif route.otherwise and position < len(routes) - 1:
             yield Refusal(loc, "otherwise must be the last route", "Move it to the end")
         elif not route.otherwise and not route.conditions:
-            yield Refusal(loc, "the route has no condition", "Add segment: or region:")
+            yield Refusal(loc, "the route has no condition", "Add segment:, region: or level:")
     if not routes[-1].otherwise:
         hint = "End with {otherwise: true, owner: NAME}"
         yield Refusal(("routing",), "no route takes the rest", hint)
@@ -161,6 +162,7 @@ def _playbooks(program: Program) -> Iterator[Refusal]:
     for key in program.playbooks:
         if key not in known:
             yield Refusal(("playbooks", key), "no such level or tier", did_you_mean(key, known))
+    yield from webhook_refusals(program.playbooks, program.webhooks)
 
 
 HANDOVER_RULES: tuple[Callable[[Program], Iterator[Refusal]], ...] = (

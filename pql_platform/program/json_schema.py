@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -42,9 +43,9 @@ def json_schema() -> dict[str, Any]:
     return {key: _plain(value) for key, value in schema.items()}
 
 
-def keys_at(loc: Loc) -> tuple[str, ...]:
-    """The keys that a program file may have at a place; empty where keys are free."""
-    schema = json_schema()
+def keys_at(loc: Loc, model: type[BaseModel] = Program) -> tuple[str, ...]:
+    """The keys that a file of a model may have at a place; empty where keys are free."""
+    schema = model.model_json_schema(schema_generator=_ProgramJsonSchema)
     places = [schema]
     for part in loc:
         places = [
@@ -68,6 +69,8 @@ def _below(place: dict[str, Any], part: str | int) -> Iterator[Any]:
         yield place.get("items")
     else:
         yield place.get("properties", {}).get(part)
+        # Below a name that the file chose itself, as that of a webhook.
+        yield from place.get("patternProperties", {}).values()
 
 
 def _plain(node: Any) -> Any:

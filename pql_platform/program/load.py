@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pql_platform.errors import PqlError
 from pql_platform.program.advice import advice
 from pql_platform.program.lint import refusals
+from pql_platform.program.playbooks import Webhook
 from pql_platform.program.schema import Program
 from pql_platform.program.shape import refused_by_shape
 from pql_platform.program.signals import NamesEvents
@@ -53,7 +54,7 @@ def load_programs(path: Path) -> tuple[LoadedProgram, ...]:
 
     Raises:
         PqlError: Nothing is there, a file is refused, two programs share a name or disagree on
-            `accounts.from` (which decides what an account is, for all of them).
+            `accounts.from` (which decides what an account is, for all of them), or on a webhook.
     """
     programs = tuple(load_program(file) for file in _files(path))
     by_name: dict[str, LoadedProgram] = {}
@@ -73,7 +74,22 @@ def load_programs(path: Path) -> tuple[LoadedProgram, ...]:
                 f"{_listed(first.program.accounts.from_)} in {first.path}",
                 "All programs of a folder share their accounts: write the same order",
             )
+    _check_webhooks(programs)
     return programs
+
+
+def _check_webhooks(programs: Sequence[LoadedProgram]) -> None:
+    """Refuse two tools of one name: what is sent to it names it and no program."""
+    first: dict[str, tuple[LoadedProgram, Webhook]] = {}
+    for loaded in programs:
+        for name, webhook in loaded.program.webhooks.items():
+            other, known = first.setdefault(name, (loaded, webhook))
+            if (known.url, known.template) != (webhook.url, webhook.template):
+                raise loaded.source.refuse(
+                    ("webhooks", name),
+                    f"`{name}` is another tool in {other.path}",
+                    "Give one of them another name, or write the same url and template",
+                )
 
 
 def load_program(path: Path) -> LoadedProgram:

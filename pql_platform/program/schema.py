@@ -24,6 +24,7 @@ from pql_platform.program.fields import (
     Number,
     Points,
 )
+from pql_platform.program.playbooks import HookName, Playbook, Webhook
 from pql_platform.program.sections import (
     AccountRule,
     Accounts,
@@ -131,8 +132,12 @@ class Program(Section):
     """From the most urgent down; the last one is `otherwise: true`."""
     routing: Annotated[tuple[Route, ...], Field(min_length=1, max_length=MOST_PARTS)]
     """The first route that fits wins; the last one is `otherwise: true`."""
-    playbooks: Mapping[Annotated[str, Field(pattern=LEVEL_OR_TIER)], Line]
-    """The next action per level, `user` and `account`, or per tier, `tier3`."""
+    playbooks: Mapping[Annotated[str, Field(pattern=LEVEL_OR_TIER)], Playbook]
+    """The next action per level, `user` and `account`, or per tier, `tier3`; or several."""
+    webhooks: Annotated[Mapping[HookName, Webhook], Field(max_length=20)] = Field(
+        default_factory=dict
+    )
+    """Tools that are told of leads by their playbooks."""
     rollout: Rollout = Rollout()
     recalibration: Recalibration = Recalibration()
     lists: Mapping[Name, tuple[DomainEntry, ...]] = Field(default_factory=dict)
@@ -183,6 +188,6 @@ class Program(Section):
         )
         return rules if rules[-1][1] is None else (*rules, (SMALLEST_SEGMENT, None))
 
-    def playbook(self, level: Level, tier: int) -> str:
-        """The next action for a lead: its tier's own playbook, or that of its level."""
+    def playbook(self, level: Level, tier: int) -> tuple[str, ...]:
+        """The next actions for a lead: its tier's own playbook, or that of its level."""
         return self.playbooks.get(f"tier{tier}", self.playbooks[level])

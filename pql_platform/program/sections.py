@@ -131,6 +131,8 @@ class Threshold(Section):
     """A lead stops being one this far below the score it entered at."""
     cooldown_days: Annotated[int, Field(strict=True, ge=0, le=365)] = 14
     """Days before the same account can cross again."""
+    alerts_per_hour: Annotated[int, Field(strict=True, ge=1, le=1000)] = 100
+    """More alerts than this in an hour become one message that lists them."""
 
 
 class AccountRule(Section):
@@ -182,21 +184,23 @@ class Tier(Section):
 
 
 class Route(Section):
-    """Who gets the leads of a segment and a region."""
+    """Who gets the leads of a segment (which is their size), a region and a level."""
 
     segment: Name | None = None
     """Only accounts of this segment."""
     region: Line | None = None
     """Only accounts of this region."""
+    level: Literal["user", "account"] | None = None
+    """Only leads of this level: users to a specialist, whole accounts to an account executive."""
     otherwise: Annotated[bool, Field(strict=True)] = False
     """The last route: everybody else."""
     owner: Line
-    """The person or the queue."""
+    """The person or the queue, by its name in the team file."""
 
     @property
     def conditions(self) -> frozenset[tuple[str, str]]:
         """What must hold, as (key, value) pairs; empty for `otherwise`."""
-        pairs = (("segment", self.segment), ("region", self.region))
+        pairs = (("segment", self.segment), ("region", self.region), ("level", self.level))
         return frozenset((key, value) for key, value in pairs if value is not None)
 
 
@@ -211,6 +215,8 @@ class Rollout(Section):
     """When."""
     sample: Annotated[Number, Field(gt=0, le=1)] = Decimal("0.1")
     """Share of leads handed over in a pilot."""
+    reps: tuple[Line, ...] = ()
+    """Who gets the leads of a pilot, by their names in the team file; without any, the routes."""
 
 
 class Recalibration(Section):

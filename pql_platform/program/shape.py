@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from pql_platform.errors import PqlError
 from pql_platform.program.fields import NAME, PATTERN_MEANING, FieldError
 from pql_platform.program.json_schema import keys_at
+from pql_platform.program.schema import Program
 from pql_platform.program.source import Loc, Source, field_name
 from pql_platform.program.suggest import QUOTED, did_you_mean, shown
 
@@ -50,14 +52,21 @@ _LENGTHS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def refused_by_shape(source: Source, details: Sequence[ErrorDetails]) -> PqlError:
+def refused_by_shape(
+    source: Source, details: Sequence[ErrorDetails], model: type[BaseModel] = Program
+) -> PqlError:
     """The error to report: the first of the file, with its line and what to write.
 
     A misspelt key comes before the missing one that it explains.
+
+    Args:
+        source: The file.
+        details: What pydantic found.
+        model: What the file should be.
     """
     unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
     first = min(unknown or details, key=lambda detail: source.line_of(_place(detail)))
-    message, hint = _said(first)
+    message, hint = _said(first, model)
     return source.refuse(_place(first), message, hint)
 
 
@@ -70,16 +79,14 @@ def _place(detail: ErrorDetails) -> Loc:
     return loc if inside is None else (*loc, inside)
 
 
-def _said(detail: ErrorDetails) -> tuple[str, str]:
+def _said(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     refused = detail.get("ctx", {}).get("error")
     if isinstance(refused, FieldError):
         return str(refused), refused.hint
+    if detail["type"] == "extra_forbidden":
+        loc = _place(detail)
+        return "unknown key", did_you_mean(str(loc[-1]), keys_at(loc[:-1], model))
     return _SAYING.get(detail["type"], _measured)(detail)
-
-
-def _unknown_key(detail: ErrorDetails) -> tuple[str, str]:
-    loc = _place(detail)
-    return "unknown key", did_you_mean(str(loc[-1]), keys_at(loc[:-1]))
 
 
 def _missing(detail: ErrorDetails) -> tuple[str, str]:
@@ -107,7 +114,9 @@ def _length(detail: ErrorDetails) -> tuple[str, str]:
     bound, words = _LENGTHS[detail["type"]]
     needed, context = detail["ctx"][bound], detail["ctx"]
     entries = "entry" if needed == 1 else "entries"
-    message = f"has {context['actual_length']} entries, not {words} {needed}"
+    # Of a mapping that is too long pydantic does not say how long it is.
+    found = context["actual_length"] or len(detail["input"])
+    message = f"has {found} entries, not {words} {needed}"
     return message, f"Name {words} {needed} {entries}"
 
 
@@ -125,7 +134,6 @@ def _measured(detail: ErrorDetails) -> tuple[str, str]:
 
 
 _SAYING: Mapping[str, Callable[[ErrorDetails], tuple[str, str]]] = {
-    "extra_forbidden": _unknown_key,
     "missing": _missing,
     "literal_error": _choice,
     "string_pattern_mismatch": _pattern,

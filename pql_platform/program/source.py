@@ -101,13 +101,17 @@ def field_name(loc: Loc) -> str | None:
     return text.removeprefix(".") or None
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, example: str = "programs/boards.yaml") -> Source:
     """Read a YAML file.
+
+    Args:
+        path: The file.
+        example: A file of the same kind, for whoever must begin anew.
 
     Raises:
         PqlError: It is missing, unreadable, empty, not UTF-8, not YAML, or more than the subset.
     """
-    text = _text(path)
+    text = _text(path, example)
     yaml = YAML(typ="safe", pure=True)
     try:
         # `%YAML 1.1` would make 010 the number 8, and `no` false.
@@ -115,7 +119,7 @@ def read_source(path: Path) -> Source:
             raise PqlError("directives are not allowed", hint="Remove it", file=path, line=line)
         root = yaml.compose(text)
         if root is None:
-            raise PqlError("the file is empty", hint="Start from programs/boards.yaml", file=path)
+            raise PqlError("the file is empty", hint=f"Start from {example}", file=path)
         reader = _Reader(path, yaml)
         data = reader.value(root, ())
     except MarkedYAMLError as error:
@@ -132,7 +136,7 @@ def read_source(path: Path) -> Source:
         )
         raise PqlError(
             short(f"not valid YAML: {why}"),
-            hint="Start from programs/boards.yaml",
+            hint=f"Start from {example}",
             file=path,
             line=text.count("\n", 0, error.position) + 1
             if isinstance(error, ReaderError)
@@ -149,7 +153,7 @@ def _directive(text: str) -> int | None:
     return None
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, example: str) -> str:
     try:
         size = path.stat().st_size
         if size <= LARGEST_FILE:
@@ -161,7 +165,7 @@ def _text(path: Path) -> str:
     if size > LARGEST_FILE:
         raise PqlError(
             f"has {size:,} bytes, more than any program file",
-            hint="Name a YAML program file, such as programs/boards.yaml",
+            hint=f"Name a YAML file such as {example}",
             file=path,
         )
     try:

@@ -137,7 +137,9 @@ def _with_tier_and_owner(frame: pd.DataFrame, program: Program) -> pd.DataFrame:
         (
             # Quarter points are exact in binary, so this loses nothing.
             assign_tier(Decimal(row.score), row.segment, tiers),
-            route(row.segment, row.region if isinstance(row.region, str) else None, routes),
+            route(
+                row.segment, row.region if isinstance(row.region, str) else None, row.level, routes
+            ),
         )
         for row in judged.itertuples()
     ]
@@ -171,7 +173,7 @@ def tier_rules(program: Program) -> list[TierRule]:
 
 def route_rules(program: Program) -> list[RouteRule]:
     """The routes of a program, as the domain knows them."""
-    return [RouteRule(item.owner, item.segment, item.region) for item in program.routing]
+    return [RouteRule(one.owner, one.segment, one.region, one.level) for one in program.routing]
 
 
 def write_tiers(connection: duckdb.DuckDBPyConnection, tiers: pd.DataFrame) -> None:

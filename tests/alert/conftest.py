@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pql_platform.adapters.slack import SlackChannels, SlackWeb, build_client
+from pql_platform.adapters.slack import SlackChannels, SlackWeb
+from pql_platform.adapters.slack_client import build_client
 from pql_platform.domain.delivery import Message
 
 TESTS = Path(__file__).parent.parent

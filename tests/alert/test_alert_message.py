@@ -17,13 +17,9 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from pql_platform.adapters.slack import post_arguments
-from pql_platform.adapters.slack_blocks import (
-    MOST_SIGNALS,
-    alert_message,
-    escalation_message,
-    oncall_message,
-)
+from pql_platform.adapters.slack_blocks import MOST_SIGNALS, alert_message, escalation_message
 from pql_platform.adapters.slack_layout import SlackMessage, metadata_key
+from pql_platform.adapters.slack_oncall import oncall_message
 from pql_platform.domain.story import Contact, OtherReason
 
 # Items of the requirements, and the words that carry them.
@@ -140,7 +136,8 @@ def test_no_address_of_a_person_is_in_the_alert_even_when_it_stands_for_the_name
 
 
 def test_links_that_are_not_https_become_no_button_and_without_any_there_is_no_row() -> None:
-    message = alert_message(realistic_story(analytics_url="http://x.example", crm_url=None), NOW)
+    story = realistic_story(analytics_url="http://x.example", crm_url=None)
+    message = alert_message(story, NOW, answerable=False)
     assert [block["type"] for block in message.blocks].count("actions") == 0
     assert "http" not in message.text
 

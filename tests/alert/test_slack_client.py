@@ -10,7 +10,8 @@ import pytest
 from alert_stories import NOW
 from slack_sdk import WebClient
 
-from pql_platform.adapters.slack import SlackChannels, SlackWeb, build_client
+from pql_platform.adapters.slack import SlackChannels, SlackWeb
+from pql_platform.adapters.slack_client import build_client
 from pql_platform.adapters.slack_local import LocalSlack
 from pql_platform.errors import PqlError
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from slack_sdk.models.blocks import Block
 
-from pql_platform.adapters.slack import SlackChannels, compose
+from pql_platform.adapters.slack import SlackChannels
+from pql_platform.adapters.slack_compose import compose
 from pql_platform.adapters.slack_digest import MOST_NAMED, digest_message
 from pql_platform.adapters.slack_local import LocalSlack
 from pql_platform.domain.delivery import Message, Rejected
@@ -96,7 +97,7 @@ def test_it_goes_to_the_channel_of_the_alerts_and_is_one_file_without_slack(
     tmp_path: Path,
 ) -> None:
     message = Message("k1", "digest", payload(2))
-    assert SlackChannels(alert="a", oncall="b").of("digest") == "a"
+    assert SlackChannels(alert="a", oncall="b").of(message) == "a"
     channel = LocalSlack(tmp_path, SlackChannels(alert="leads"))
     first = channel.deliver(message, NOW)
     assert channel.deliver(message, NOW) == first

@@ -9,8 +9,9 @@ from alert_stories import NOW, realistic_story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pql_platform.adapters.slack_blocks import alert_message, oncall_message
+from pql_platform.adapters.slack_blocks import alert_message
 from pql_platform.adapters.slack_layout import SlackMessage
+from pql_platform.adapters.slack_oncall import oncall_message
 from pql_platform.adapters.slack_preview import mrkdwn_html, render_preview
 from pql_platform.domain.story import Contact
 

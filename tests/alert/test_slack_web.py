@@ -10,7 +10,8 @@ import fake_slack
 import pytest
 from alert_stories import CROSSED_AT, NOW
 
-from pql_platform.adapters.slack import SlackChannels, SlackWeb, build_client
+from pql_platform.adapters.slack import SlackChannels, SlackWeb
+from pql_platform.adapters.slack_client import build_client
 from pql_platform.domain.delivery import Ambiguous, Message, Rejected, Unauthorised
 
 POST, HISTORY, LIST = "chat.postMessage", "conversations.history", "conversations.list"

@@ -203,7 +203,11 @@ def test_a_second_pass_and_a_second_drain_deliver_nothing_and_change_no_rows(
     for job, options in (("live_pass", {"rebuild": False}), ("delivery", {})):
         result = run_job(today, job, **options)
         assert result.metadata["slack/alerts"] == dict.fromkeys(
-            ("delivered", "retried", "unknown", "dead", "held", "canceled", "escalations"), 0
+            (
+                *("delivered", "retried", "unknown", "dead", "held", "canceled"),
+                *("reminders", "escalations", "breaches", "contacted"),
+            ),
+            0,
         )
         assert result.metadata["crm/records"]["delivered"] == 0
     assert everything() == before
@@ -256,7 +260,8 @@ def test_a_tier_1_lead_that_nobody_contacts_is_escalated_once_after_its_deadline
     assert run_job(today, "delivery").metadata["slack/alerts"]["escalations"] == 0
     clock.shift(timedelta(minutes=15))
     first, second = (run_job(today, "delivery").metadata["slack/alerts"] for _ in range(2))
-    assert (first["escalations"], first["delivered"]) == (1, 1)
+    # The breach is reported beside the escalation, to the people on call.
+    assert (first["escalations"], first["breaches"], first["delivered"]) == (1, 1, 2)
     assert (second["escalations"], second["delivered"]) == (0, 0)
     texts = [alert["text"] for alert in alert_files(today).values()]
     assert sum(text.startswith("Escalated: Tier 1: Crossing Works") for text in texts) == 1

@@ -60,8 +60,8 @@ def test_the_program_of_the_architecture_loads_as_it_is_written(program_file):
     assert program.threshold.top_share == Decimal("0.12")
     assert program.rollout.stage == "live"
     assert [name for name, _ in program.segment_rules] == ["enterprise", "mid_market", "smb"]
-    assert program.playbook("account", 1) == "ae_call"
-    assert program.playbook("user", 3) == "nurture"
+    assert program.playbook("account", 1) == ("ae_call",)
+    assert program.playbook("user", 3) == ("nurture",)
 
 
 def test_its_compound_of_signals_still_to_come_is_warned_about_and_earns_nothing(program_file):

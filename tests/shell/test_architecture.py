@@ -22,6 +22,7 @@ LAYERS = (
         "pql_platform.intake",
         "pql_platform.ledger",
         "pql_platform.program",
+        "pql_platform.team",
         "pql_platform.warehouse",
     ),
     ("pql_platform.qualify", "pql_platform.handoff", "pql_platform.calibration"),

@@ -87,6 +87,7 @@ def test_a_missed_deadline_asks_for_one_escalation(
     assert len(tick(SENSOR).run_requests) == 1
     deliver()
     texts = [json.loads(path.read_text())["text"] for path in new_home.alerts.glob("*.json")]
-    assert sorted(text.split(":")[0] for text in texts) == ["Escalated", "Tier 1"]
+    told = sorted(text.split(":")[0] for text in texts)
+    assert told == ["Escalated", "Tier 1", "WARNING"]
     at.shift(timedelta(hours=1))
     assert tick(SENSOR).run_requests == []
