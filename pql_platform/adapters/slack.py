@@ -23,6 +23,7 @@ from pql_platform.adapters.slack_failures import BLOCKS_REFUSED, GONE, error_cod
 from pql_platform.adapters.slack_layout import METADATA_EVENT, SlackMessage, metadata_key
 from pql_platform.domain.delivery import Ambiguous, Evidence, Message, Unauthorised
 
+PACE = 1.1
 PAGE = 200
 MOST_PAGES = 50
 """Slack advises 200 per page; 10,000 messages back, a key that was not seen is not known."""
@@ -80,7 +81,8 @@ class SlackWeb:
     Attributes:
         settle_seconds: How long after an attempt its message may still turn up: until the client
             gives up, and a minute on Slack's side.
-        pace_seconds: Slack takes one message a second and channel.
+        pace_seconds: Slack takes one message a second and channel; a tenth more is kept, because it
+            is counted from claim to claim and a slow send comes closer to the one after it.
 
     Raises:
         ValueError: The client has retry handlers.
@@ -102,7 +104,7 @@ class SlackWeb:
         self._answerable = answerable
         self._ids: dict[str, str] = {}
         self.settle_seconds = client.timeout + 60.0
-        self.pace_seconds = 1.0
+        self.pace_seconds = PACE
 
     def deliver(self, message: Message, now: datetime) -> Evidence:
         """Post once; as plain text when Slack certainly refused the blocks and nothing else.

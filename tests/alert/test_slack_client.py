@@ -30,7 +30,7 @@ def test_a_client_with_retry_handlers_is_refused() -> None:
 def test_a_message_may_turn_up_until_a_minute_after_the_client_gave_up() -> None:
     channel = SlackWeb(build_client("xoxb-1", timeout=7), SlackChannels())
     assert channel.settle_seconds == 67
-    assert channel.pace_seconds == 1
+    assert 1 < channel.pace_seconds < 1.2
 
 
 def test_files_neither_turn_up_late_nor_wait_for_slacks_rate_limit(tmp_path: Path) -> None:
