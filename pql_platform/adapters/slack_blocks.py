@@ -108,14 +108,15 @@ def escalation_message(
         text=[
             f"Escalated: {_headline(story)}",
             f"{f'{told_to}: {ask}' if told_to else nobody}.",
-            f"Contact by {plain(story.owner, _NAME)}: {due}",
+            f"Contact by {plain(wording.owner_name(story), _NAME)}: {due}",
             *_told(story, now, False),
         ],
         blocks=[
             header(f"Escalated · {_account(story)} · tier {story.tier}"),
             section(
                 f"*{f'{shown_to}: {ask}' if shown_to else nobody}*\n"
-                f"Contact by {mrkdwn(story.owner, _NAME)}: {due}\n{_clock(story, now, False)}"
+                f"Contact by {mrkdwn(wording.owner_name(story), _NAME)}: {due}\n"
+                f"{_clock(story, now, False)}"
             ),
             *_evidence_and_words(story, now),
             fields(
@@ -168,7 +169,7 @@ def _clock(story: AlertStory, now: datetime, is_news: bool) -> str:
     escalation = f" (if late: {mrkdwn(story.escalate_to, _NAME)})" if story.escalate_to else ""
     since = wording.crossed(story, now, is_news)
     return (
-        f"Owner: {mention(story.owner, story.owner_slack)}{escalation} · {since} · "
+        f"Owner: {mention(wording.owner_name(story), story.owner_slack)}{escalation} · {since} · "
         f"{wording.stays_hot(story, now)}"
     )
 
@@ -267,7 +268,8 @@ def _told(story: AlertStory, now: datetime, is_news: bool) -> list[str]:
     parts = ", ".join(f"{name} {amount}" for name, amount, _ in _parts(story))
     escalation = f", if late {plain(story.escalate_to, _NAME)}" if story.escalate_to else ""
     return [
-        f"Owner: {plain(story.owner, _NAME)}{escalation}. Contact: {wording.deadline(story, now)}. "
+        f"Owner: {plain(wording.owner_name(story), _NAME)}{escalation}. "
+        f"Contact: {wording.deadline(story, now)}. "
         f"{sentence(wording.crossed(story, now, is_news))}; {wording.stays_hot(story, now)}.",
         f"Key contact: {joined([_contact(story), *wording.contact_context(story)], _FACT)}.",
         f"Account: {joined(wording.account_context(story), _FACT)}.",

@@ -36,12 +36,16 @@ def mention(name: str, slack_id: str | None, safe: Any = mrkdwn, limit: int = _N
     return shown
 
 
+def _owner(story: AlertStory, safe: Any) -> str:
+    return mention(wording.owner_name(story), story.owner_slack, safe)
+
+
 def reminder_message(story: AlertStory, now: datetime, key: str) -> SlackMessage:
     """Half of the time is over: the owner is reminded, with what to say."""
 
     def told(safe: Any) -> str:
         return (
-            f"{mention(story.owner, story.owner_slack, safe)}: nobody has reported a contact with "
+            f"{_owner(story, safe)}: nobody has reported a contact with "
             f"{safe(wording.account_name(story), _NAME)} yet, {wording.deadline(story, now)}."
         )
 
@@ -63,7 +67,7 @@ def rise_message(
 
     def told(safe: Any) -> str:
         return (
-            f"{mention(story.owner, story.owner_slack, safe)}: "
+            f"{_owner(story, safe)}: "
             f"{safe(wording.account_name(story), _NAME)} has risen from tier "
             f"{safe(str(payload.get('before')), 4)} to tier {story.tier}, "
             f"score {number(story.score)}. Contact is {wording.deadline(story, now)}."

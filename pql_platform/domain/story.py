@@ -157,6 +157,7 @@ class AlertStory(Record):
         analytics_url: The account in the product analytics tool.
         crm_url: The account in the CRM.
         other_reasons: Most points first; with the signals they add up to the score.
+        owner_name: What people call the owner; None where only the name of the route is known.
         owner_slack: Slack id of the owner, by which an alert mentions them.
         owner_reason: Why them: whose turn it was, or who stands in for whom.
         routed_to: The person or queue that the route named.
@@ -200,6 +201,7 @@ class AlertStory(Record):
     crm_url: str | None
     # A story that was written before there was such a field is still told.
     other_reasons: tuple[OtherReason, ...] = ()
+    owner_name: str | None = None
     owner_slack: str | None = None
     owner_reason: str | None = None
     routed_to: str | None = None

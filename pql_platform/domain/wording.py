@@ -168,6 +168,11 @@ def account_name(story: AlertStory) -> str:
     return story.account_name or story.account_id
 
 
+def owner_name(story: AlertStory) -> str:
+    """What people call the owner; the name of the route where nobody is known by it."""
+    return story.owner_name or story.owner
+
+
 def contact_name(story: AlertStory) -> str | None:
     """The contact's name; None when nobody is known, or only by an address."""
     name = story.contact.name if story.contact else None

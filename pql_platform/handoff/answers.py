@@ -21,6 +21,7 @@ from pql_platform.handoff.messages import task_message
 from pql_platform.handoff.owners import known_of, leads_given
 from pql_platform.handoff.updates import (
     edit_alert,
+    name_of,
     slack_of,
     story_of,
     withdraw_task,
@@ -232,6 +233,7 @@ def _under(handoff: Handoff, to: Assignment, team: Team, now: datetime) -> Alert
     story = replace(
         story_of(handoff, team),
         owner=to.owner,
+        owner_name=name_of(team, to.owner),
         owner_slack=slack_of(team, to.owner),
         owner_reason=to.reason,
     )

@@ -21,7 +21,7 @@ from pql_platform.handoff.messages import messages_of
 from pql_platform.handoff.owners import Conversation, conversations, known_of, leads_given
 from pql_platform.handoff.stories import Facts, Lead, tell, yesterdays_scores
 from pql_platform.handoff.suppression import Silence
-from pql_platform.handoff.updates import slack_of
+from pql_platform.handoff.updates import name_of, slack_of
 from pql_platform.ledger.handoffs import NewHandoff, NewMessage
 from pql_platform.ledger.keys import handoff_id
 from pql_platform.program.sections import Rollout
@@ -197,6 +197,7 @@ def _timed(
     return replace(
         story,
         due_at=tier.due_at(as_of, working_time_of(team, to.owner)),
+        owner_name=name_of(team, to.owner),
         owner_slack=slack_of(team, to.owner),
         owner_reason=to.reason,
         routed_to=row["owner"],

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from pql_platform.domain.grammar import counted
-from pql_platform.domain.wording import account_name, contact_name
+from pql_platform.domain.wording import account_name, contact_name, owner_name
 from pql_platform.handoff.planning import Planned
 from pql_platform.ledger.handoffs import NewMessage, outbox_values
 from pql_platform.ledger.insertion import insert_once
@@ -112,7 +112,7 @@ def _entry(id_: str, one: Planned) -> dict[str, Any]:
         "score": str(story.score),
         "threshold": str(story.threshold),
         "tier": story.tier,
-        "owner": story.owner,
+        "owner": owner_name(story),
         "owner_slack": story.owner_slack,
         "due_at": story.due_at.isoformat() if story.due_at else None,
     }

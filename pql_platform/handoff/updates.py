@@ -27,6 +27,7 @@ def story_of(handoff: Handoff, team: Team | None = None) -> AlertStory:
     told = {
         **handoff.story,
         "owner": handoff.owner or handoff.story["owner"],
+        "owner_name": name_of(team, handoff.owner),
         "owner_slack": slack_of(team, handoff.owner),
         "due_at": handoff.due_at.isoformat() if handoff.due_at else None,
     }
@@ -37,6 +38,12 @@ def slack_of(team: Team | None, name: str | None) -> str | None:
     """The Slack id of somebody in the team file; None when it is not known."""
     person = team.people.get(name) if team is not None and name is not None else None
     return person.slack if person is not None else None
+
+
+def name_of(team: Team | None, name: str | None) -> str | None:
+    """What people call somebody of the team file; None when they are not in it."""
+    person = team.people.get(name) if team is not None and name is not None else None
+    return person.name if person is not None else None
 
 
 def say_in_thread(

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine
 
 from pql_platform.domain.grammar import counted, span
 from pql_platform.domain.story import AlertStory
-from pql_platform.domain.wording import account_name
+from pql_platform.domain.wording import account_name, owner_name
 from pql_platform.handoff.answers import CRM_SOURCE, note_contact
-from pql_platform.handoff.updates import SLACK, say_in_thread, slack_of, story_of
+from pql_platform.handoff.updates import SLACK, name_of, say_in_thread, slack_of, story_of
 from pql_platform.ledger.deadlines import DueStep, due_steps, untold
 from pql_platform.ledger.engine import reading
 from pql_platform.ledger.follow_ups import follow_up
@@ -96,7 +96,8 @@ def _take(conn: Connection, step: DueStep, team: Team | None, now: datetime) -> 
     told: dict[str, Any] = {"story": story.to_json()}
     if step.kind == ESCALATION:
         to = _told_to(team, handoff, story)
-        told = {"story": {**story.to_json(), "escalate_to": to}, "mention": slack_of(team, to)}
+        asked = {"escalate_to": name_of(team, to) or to}
+        told = {"story": {**story.to_json(), **asked}, "mention": slack_of(team, to)}
     return say_in_thread(conn, handoff, step.kind, told, cause, now)
 
 
@@ -117,7 +118,8 @@ def _breach(handoff: Handoff, story: AlertStory, now: datetime) -> dict[str, Any
         "title": f"Response time missed: {account_name(story)}, tier {handoff.tier}",
         "body": "\n".join(
             [
-                f"Nobody has reported a contact by the deadline{allowed}. Owner: {story.owner}.",
+                f"Nobody has reported a contact by the deadline{allowed}. "
+                f"Owner: {owner_name(story)}.",
                 "This is a failure of the process, not of the lead: look at the owner's load and "
                 "absence, at the route, and at what the alert said.",
                 f"Hand-off {handoff.id} of {handoff.program}. A contact that was made is recorded "

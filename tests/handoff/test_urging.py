@@ -59,7 +59,7 @@ def test_they_are_said_below_the_alert_and_the_manager_is_mentioned(
     place = {"key": alert.key, "channel": "C01", "ts": "1001.000100"}
     # The reminder had not been sent when the deadline passed: both stand in the thread.
     assert reminder.payload["alert"] == escalation.payload["alert"] == place
-    assert escalation.payload["story"]["escalate_to"] == "mo"
+    assert escalation.payload["story"]["escalate_to"] == "Mo"
     assert escalation.payload["mention"] == "U0MO000001"
     assert "failure of the process, not of the lead" in breach.payload["body"]
     assert "alert" not in breach.payload
@@ -83,7 +83,7 @@ def test_the_manager_is_that_of_whoever_owns_the_lead_now(
     urge(engine, moved, crm, clock())
     [escalation] = kit.written("escalation")
     assert escalation.payload["story"]["owner"] == "bo"
-    assert escalation.payload["story"]["escalate_to"] == "ana"
+    assert escalation.payload["story"]["escalate_to"] == "Ana"
 
 
 def test_after_a_night_without_the_daemon_only_the_last_step_is_said(
