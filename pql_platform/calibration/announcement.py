@@ -29,13 +29,16 @@ _TITLES = {
 }
 
 
-def announce(version: ModelVersion, champion: str, by: str | None = None) -> dict[str, Any]:
+def announce(
+    version: ModelVersion, champion: str, by: str | None = None, answers: Sequence[str] = ()
+) -> dict[str, Any]:
     """Say what a calibration found.
 
     Args:
         version: The recorded challenger, with its evidence.
         champion: Id of the version that it challenges.
         by: Who promoted it already; None while nobody has.
+        answers: What reps said of the champion's alerts.
 
     Returns:
         JSON-able: title, program, version, champion, action, reasons, warnings, figures (rows of
@@ -51,7 +54,7 @@ def announce(version: ModelVersion, champion: str, by: str | None = None) -> dic
         "champion": champion,
         "action": decision["action"],
         "reasons": list(decision["reasons"]),
-        "warnings": [*decision["warnings"], *judged["warnings"], *evidence["notes"]],
+        "warnings": [*decision["warnings"], *judged["warnings"], *evidence["notes"], *answers],
         "figures": _figures(judged, evidence["shares"]),
         "points": _points(evidence["points_table"]),
         "threshold": [evidence["threshold"]["reason"], *evidence["threshold"]["warnings"]],

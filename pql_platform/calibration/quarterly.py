@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from pql_platform.calibration.announcement import announce, refusal
 from pql_platform.calibration.challenge import Proposal, judge, propose, record
 from pql_platform.calibration.policy import Decision
+from pql_platform.calibration.rep_answers import said_by_reps
 from pql_platform.errors import PqlError
 from pql_platform.ledger.calibrated import programs_in_force
 from pql_platform.ledger.engine import reading
@@ -161,7 +162,8 @@ class _Run:
                     live.version.id,
                     now=self.now,
                 )
-            said = announce(version, live.version.id, POLICY if takes_over else None)
+            answers = said_by_reps(conn, name, live.since)
+            said = announce(version, live.version.id, POLICY if takes_over else None, answers)
             if self.act:
                 write_proposal(conn, said, version.id, self.now)
         export_versions(self.settings, [version])

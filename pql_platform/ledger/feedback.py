@@ -5,6 +5,8 @@ Writing it down only; what an answer changes is `handoff/answers.py`.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, select
 
 from pql_platform.ledger.insertion import insert_once
-from pql_platform.ledger.states import NOT_A_FIT
+from pql_platform.ledger.states import CONTACTED, DELIVERED, NOT_A_FIT, WRONG_OWNER
 from pql_platform.ledger.tables import feedback, handoffs, received_requests
 
 REMEMBERED: Final = timedelta(minutes=15)
@@ -86,12 +88,46 @@ def note_request(conn: Connection, signature: str, now: datetime) -> bool:
     return insert_once(conn, received_requests, values, received_requests.c.signature == signature)
 
 
-def count_feedback(conn: Connection, program: str) -> dict[str, int]:
-    """How often each action was taken, of one program."""
+@dataclass(frozen=True)
+class Answers:
+    """What reps made of the alerts of a program, each lead counted once per action.
+
+    Attributes:
+        alerted: Leads that somebody was told of.
+        answered: Leads that got any answer.
+        contacted: Leads with a contact.
+        not_a_fit: Leads said not to fit, by the word of the last reason.
+        wrong_owner: Leads that went to the wrong owner first.
+    """
+
+    alerted: int
+    answered: int
+    contacted: int
+    not_a_fit: Mapping[str, int]
+    wrong_owner: int
+
+
+def answers_since(conn: Connection, program: str, since: datetime) -> Answers:
+    """Sum up the answers to leads that were opened since a moment."""
+    ours = (handoffs.c.program == program) & (handoffs.c.opened_at >= since)
+    alerted = conn.execute(
+        select(func.count())
+        .select_from(handoffs)
+        .where(ours, handoffs.c.state == DELIVERED, handoffs.c.due_at.is_not(None))
+    ).scalar_one()
     query = (
-        select(feedback.c.action, func.count())
+        select(feedback.c.handoff_id, feedback.c.action, feedback.c.detail)
         .join(handoffs, feedback.c.handoff_id == handoffs.c.id)
-        .where(handoffs.c.program == program)
-        .group_by(feedback.c.action)
+        .where(ours)
+        .order_by(feedback.c.id)
     )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    said: dict[str, dict[str, str | None]] = {}
+    for id_, action, detail in conn.execute(query):
+        said.setdefault(action, {})[id_] = detail
+    return Answers(
+        alerted=alerted,
+        answered=len({id_ for leads in said.values() for id_ in leads}),
+        contacted=len(said.get(CONTACTED, {})),
+        not_a_fit=Counter(str(reason) for reason in said.get(NOT_A_FIT, {}).values()),
+        wrong_owner=len(said.get(WRONG_OWNER, {})),
+    )

@@ -12,7 +12,7 @@ from pql_platform.ledger.engine import reading
 from pql_platform.ledger.feedback import (
     REMEMBERED,
     Feedback,
-    count_feedback,
+    answers_since,
     list_feedback,
     misfits,
     note_request,
@@ -70,9 +70,11 @@ def test_answers_are_counted_and_listed_by_program_and_hand_off(
             [(ours, "contacted"), (ours, "snooze"), (ours, "snooze"), (theirs, "wrong_owner")]
         ):
             record_feedback(conn, answer(id_, f"e{number}", action, hours=number))
-        assert count_feedback(conn, "boards") == {"contacted": 1, "snooze": 2}
-        assert count_feedback(conn, "docs") == {"wrong_owner": 1}
-        assert count_feedback(conn, "none") == {}
+        boards, docs = (answers_since(conn, name, kit.START) for name in ("boards", "docs"))
+        assert (boards.answered, boards.contacted, boards.wrong_owner) == (1, 1, 0)
+        assert (docs.answered, docs.contacted, docs.wrong_owner) == (1, 0, 1)
+        assert answers_since(conn, "none", kit.START).answered == 0
+        assert answers_since(conn, "boards", kit.START + timedelta(seconds=1)).answered == 0
         assert [one.event_key for one in list_feedback(conn)] == ["e0", "e1", "e2", "e3"]
         assert [one.event_key for one in list_feedback(conn, theirs)] == ["e3"]
 
