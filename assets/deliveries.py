@@ -12,7 +12,6 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from assets.handoffs import HANDOFFS
-from assets.serving import SERVING
 from pql_platform.domain.delivery import Channel
 from pql_platform.handoff.eligibility import eligibility_at_send
 from pql_platform.handoff.urging import urge
@@ -29,9 +28,11 @@ TOOL_CALLS = dg.AssetKey(["tools", "calls"])
 
 @dg.asset(
     key=SLACK_ALERTS,
-    deps=[HANDOFFS, SERVING],
+    deps=[HANDOFFS],
     group_name="deliveries",
     kinds={"slack"},
+    # Before the copy for readers, which takes longer than everything between crossing and alert.
+    op_tags={"dagster/priority": "1"},
     owners=["team:sales"],
 )
 def slack_alerts(ledger: Ledger, slack: AlertSlack, crm: CRM) -> dg.MaterializeResult:

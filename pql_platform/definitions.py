@@ -20,11 +20,8 @@ from assets.serving import serving_tables
 from assets.tiers import tiers
 from expectations.checks import build_expectation_checks
 from pql_platform.automation import build_automation_sensors, build_jobs
-from pql_platform.program.load import load_programs
 from pql_platform.resources import default_resources
 from pql_platform.settings import Settings, load_settings
-from pql_platform.team.load import load_team
-from pql_platform.team.routes import check_owners
 from pql_platform.warehouse.manifest import accepted_manifest
 from sensors.calendar import (
     comparison_hourly,
@@ -50,14 +47,12 @@ def build_defs(
         settings: Where the programs are; the environment's by default.
         resources: Replacements by key for tests.
     """
-    settings = settings or load_settings()
-    check_owners(load_programs(settings.programs), load_team(settings.team))
     suites = build_expectation_checks()
     jobs = build_jobs(suites)
     return dg.Definitions(
         assets=[
             raw_events,
-            build_model_assets(accepted_manifest(settings)),
+            build_model_assets(accepted_manifest(settings or load_settings())),
             tiers,
             discovery,
             model_versions,

@@ -120,10 +120,17 @@ class Tools(dg.ConfigurableResource):
     """The tools outside that program files name as webhooks."""
 
     def channels(self) -> dict[str, Channel]:
-        """Return each of them as a channel of the outbox, by the name of its channel."""
-        settings = load_settings()
+        """Return each of them as a channel of the outbox, by the name of its channel.
+
+        None while a program file is refused: calls wait until it is mended, and people are told of
+        it by the sensor that watches the files.
+        """
+        try:
+            programs = load_programs(load_settings().programs)
+        except PqlError:
+            return {}
         found: dict[str, Channel] = {}
-        for loaded in load_programs(settings.programs):
+        for loaded in programs:
             for name, webhook in loaded.program.webhooks.items():
                 secret = os.environ.get(f"PQL_WEBHOOK_{name.upper()}")
                 credential = SecretStr(secret) if secret else None

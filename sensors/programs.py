@@ -13,7 +13,10 @@ import dagster as dg
 from pql_platform.errors import PqlError
 from pql_platform.ledger.engine import open_ledger
 from pql_platform.ledger.oncall import notify
+from pql_platform.program.load import load_programs
 from pql_platform.settings import Settings, load_settings
+from pql_platform.team.load import load_team
+from pql_platform.team.routes import check_owners
 from pql_platform.warehouse.connection import open_serving
 from pql_platform.warehouse.manifest import manifest_digest, rendered_manifest
 from sensors.calendar import FULL_PASS
@@ -49,6 +52,10 @@ def program_changes(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.S
         digest = manifest_digest(settings)
     except PqlError as error:
         return _refused(context, settings, error, now)
+    try:
+        check_owners(load_programs(settings.programs), load_team(settings.team))
+    except PqlError as error:
+        _tell_of_owner(settings, error, now)
     if context.cursor:
         context.update_cursor("")
     if not settings.serving.exists():
@@ -97,25 +104,43 @@ def _full_pass_to_wait_for(instance: dg.DagsterInstance, digest: str, now: datet
     return None
 
 
+def _tell_of_owner(settings: Settings, error: PqlError, now: datetime) -> None:
+    """Tell the people on call of an owner whom the team file does not know, once an hour."""
+    _notify(
+        settings,
+        cause=f"owner:{error.field}",
+        title="a lead would go to somebody who is in no team file",
+        body=f"{error}.\nUntil it is mended such leads go to whoever stands in for them.",
+        severity="error",
+        now=now,
+    )
+
+
+def _notify(
+    settings: Settings, *, cause: str, title: str, body: str, severity: str, now: datetime
+) -> None:
+    engine = open_ledger(settings.ledger_url)
+    try:
+        with engine.begin() as conn:
+            notify(conn, cause=cause, title=title, body=body, severity=severity, now=now)
+    finally:
+        engine.dispose()
+
+
 def _refused(
     context: dg.SensorEvaluationContext, settings: Settings, error: PqlError, now: datetime
 ) -> dg.SkipReason:
     """Tell the people on call once for each fault; the cursor remembers which was told."""
     told = hashlib.sha256(str(error).encode()).hexdigest()[:16]
     if context.cursor != told:
-        engine = open_ledger(settings.ledger_url)
-        try:
-            with engine.begin() as conn:
-                notify(
-                    conn,
-                    cause=f"program:{told}",
-                    title="a program file is refused",
-                    body=f"{error}.\nNobody is scored or handed over until it is mended; events "
-                    "wait safely. Mending the file is enough: it is seen by itself.",
-                    severity="critical",
-                    now=now,
-                )
-        finally:
-            engine.dispose()
+        _notify(
+            settings,
+            cause=f"program:{told}",
+            title="a program file is refused",
+            body=f"{error}.\nNobody is scored or handed over until it is mended; events wait "
+            "safely. Mending the file is enough: it is seen by itself.",
+            severity="critical",
+            now=now,
+        )
         context.update_cursor(told)
     return dg.SkipReason(f"REFUSED: {error}")

@@ -173,6 +173,8 @@ class SlackWeb:
         except Exception as error:
             if error_code(error) in GONE:
                 return Evidence(f"{channel}/{ts}", {"channel": channel, "ts": ts, "gone": True})
+            if error_code(error) == "update_failed":  # an edit made twice is the same
+                raise Ambiguous("Slack could not edit the message") from error
             raise failure_of(error) from error
         return _evidence(answer.data, refused)
 

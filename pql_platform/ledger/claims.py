@@ -54,6 +54,7 @@ class OutboxRow:
     subject_id: str | None
     account_id: str | None
     crossed_at: datetime | None
+    opened_at: datetime | None
 
     @property
     def message(self) -> Message:
@@ -96,6 +97,7 @@ _ROW: Final = select(
     handoffs.c.subject_id,
     handoffs.c.account_id,
     handoffs.c.crossed_at,
+    handoffs.c.opened_at,
 ).select_from(_WITH_HANDOFF)
 
 

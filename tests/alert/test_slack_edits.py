@@ -97,6 +97,17 @@ def test_what_slack_lets_nobody_edit_any_more_ends_the_edit(
     assert channel.deliver(edit_of(alert, evidence), NOW).detail["gone"] is True
 
 
+def test_an_edit_that_slack_failed_at_is_made_again(delivered: Any, slack: Any) -> None:
+    channel, alert, evidence = delivered
+    slack.break_next(UPDATE, {"fault": "ok_false", "code": "update_failed"})
+    edit = edit_of(alert, evidence)
+    with pytest.raises(Ambiguous):
+        channel.deliver(edit, NOW)
+    assert channel.find(edit) is None
+    channel.deliver(edit, NOW)
+    assert len(slack.edited()) == 1
+
+
 def test_an_alert_that_was_a_file_needs_no_edit_in_slack(
     slack: Any, channel_to: Any, alert: Any, tmp_path: Path
 ) -> None:

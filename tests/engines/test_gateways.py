@@ -71,7 +71,7 @@ def test_every_part_of_a_postgres_address_reaches_sqlmesh() -> None:
     assert (connection.database, connection.sslmode) == ("warehouse", "require")
 
 
-@pytest.mark.skipif(find_spec("psycopg") is None, reason="psycopg is not installed")
+@pytest.mark.skipif(find_spec("psycopg2") is None, reason="psycopg2 is not installed")
 def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:
     settings = settings_for("postgres", "postgresql://ana:secret@127.0.0.1:9/warehouse")
     with pytest.raises(PqlError, match=r"Postgres at 127\.0\.0\.1 cannot be reached") as refused:

@@ -34,6 +34,7 @@ ROW = OutboxRow(
     subject_id="acme",
     account_id="acme",
     crossed_at=NOW,
+    opened_at=NOW,
 )
 
 

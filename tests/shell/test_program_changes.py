@@ -24,6 +24,8 @@ from pql_platform.run_errors import reasons
 from pql_platform.settings import Settings, load_settings
 from sensors.programs import DEFINITION
 
+REPOSITORY = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def edit(today: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
@@ -72,6 +74,24 @@ def test_while_the_files_say_what_is_deployed_nothing_is_asked_for(
     assert "is deployed" in tick("program_changes").skip_message
     edit("owners: {process: growth@", "owners: {process: somebody.else@")
     assert "is deployed" in tick("program_changes").skip_message
+
+
+def test_an_owner_in_no_team_file_is_told_to_the_people_on_call(
+    edit: Callable[..., None], tick: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings()
+    team = tmp_path / "team.yaml"
+    team.write_text((REPOSITORY / "team.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("PQL_TEAM", str(team))
+    assert "is deployed" in tick("program_changes").skip_message
+    assert calls_to_duty(settings) == []
+    edit("owner: inside-sales", "owner: insight-sales")
+    # Who gets a lead is not part of what is computed, so passes go on.
+    for _ in range(2):
+        assert "is deployed" in tick("program_changes").skip_message
+    [told] = calls_to_duty(settings)
+    assert "`insight-sales` is not in the team file. Did you mean `inside-sales`?" in told["body"]
+    assert "routing[" in told["body"]
 
 
 def test_an_edited_program_is_asked_for_once_until_it_is_deployed(
