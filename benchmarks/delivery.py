@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ def run(work: Path, seed: int, crossings: int, accounts: int = ACCOUNTS) -> None
         accounts: Accounts that the platform has scored.
     """
     settings = _scored(work / "delivery", seed, accounts)
+    # A log that an earlier run left would be the workspace's past.
+    (work / "slack.log").unlink(missing_ok=True)
     with running_fake_slack(work) as slack:
         os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_BASE_URL"] = slack.token, slack.base_url
         line = Line(settings, slack)
@@ -232,6 +235,8 @@ class Line:
 
 def _scored(place: Path, seed: int, accounts: int) -> Settings:
     """A home whose accounts are scored and judged; who qualifies by now was told to nobody."""
+    # Anew each time: accounts that crossed in an earlier run would not cross again.
+    shutil.rmtree(place, ignore_errors=True)
     settings = platform_line.settings_of(place)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     events = accounts * EVENTS_PER_ACCOUNT
