@@ -26,11 +26,11 @@ from sqlalchemy import Engine, select
 from benchmarks import platform_line
 from benchmarks.dataset import DAYS, EVENTS_PER_ACCOUNT, write_dataset
 from benchmarks.report import publish
+from pql_platform.adapters.slack import PACE
 from pql_platform.adapters.slack_layout import metadata_key
 from pql_platform.errors import PqlError
 from pql_platform.intake.files import take_in_records
 from pql_platform.ledger.engine import open_ledger, reading
-from pql_platform.ledger.outbox import PACE_SECONDS
 from pql_platform.ledger.states import ALERT
 from pql_platform.ledger.tables import handoffs, outbox
 from pql_platform.passes import run_job
@@ -267,7 +267,7 @@ def _publish(singles: Crossings, burst: Crossings, accounts: int, load: float) -
         f"{PAUSE_SECONDS[1]:g} s after the one before was posted, while the load average of the "
         f"machine, its own share included, was {load:.1f}. Wanted is a p95 under "
         f"{TARGET_SECONDS:g} s from the crossing: {verdict}. A channel gets a message every "
-        f"{PACE_SECONDS['slack']:g} s: the last of {BURST} at once was posted after {last:.1f} s, "
+        f"{PACE:g} s: the last of {BURST} at once was posted after {last:.1f} s, "
         f"and no two posts were closer than {burst.smallest_gap:.2f} s. Lost: "
         f"{singles.lost + burst.lost}; posted twice: "
         f"{_twice(singles) + _twice(burst)}.",
