@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,23 @@ def test_a_tier_1_lead_that_nobody_contacts_is_escalated_once_after_its_deadline
     assert (second["escalations"], second["delivered"]) == (0, 0)
     texts = [alert["text"] for alert in alert_files(today).values()]
     assert sum(text.startswith("Escalated: Tier 1: Crossing Works") for text in texts) == 1
+
+
+def test_after_six_hours_without_the_daemon_a_crossing_is_told_once_and_said_to_be_late(
+    today: Settings, crossing_session: Callable[..., Path], clock: Any
+) -> None:
+    crossing_session(today, colleague=True)
+    clock.shift(timedelta(hours=6))
+    run_job(today, "live_pass", rebuild=False)
+    run_job(today, "live_pass", rebuild=False)
+    run_job(today, "delivery")
+    texts = [alert["text"] for alert in alert_files(today).values()]
+    [told] = [text for text in texts if "Crossing Works" in text]
+    assert re.search(r"Crossed the line 6 h( \d+ min)? ago, so this message comes late", told)
+    # The time to the first contact begins when somebody can know of it.
+    [lead] = [one for one in delivered(today) if one.account_id == "ws_crossing"]
+    assert lead.due_at is not None
+    assert lead.due_at > datetime.now(UTC)
 
 
 def test_a_lead_that_somebody_contacts_in_time_is_not_escalated(
