@@ -15,9 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 from pql_platform.adapters import crm
 from pql_platform.domain.delivery import Ambiguous, Evidence, Message, Rejected, TryLater
+from pql_platform.ledger.crm_tables import crm_companies, crm_contacts, crm_enrolments, crm_tasks
 from pql_platform.ledger.engine import reading
 from pql_platform.ledger.insertion import insert_once
-from pql_platform.ledger.tables import crm_companies, crm_contacts, crm_enrolments, crm_tasks
 
 _TABLES: Final[Mapping[str, Table]] = {
     crm.COMPANY: crm_companies,

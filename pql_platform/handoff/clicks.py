@@ -48,8 +48,8 @@ def take_click(settings: Settings, engine: Engine, click: Click, now: datetime) 
         click: From `read_click`.
         now: The moment.
     """
-    team = load_team(settings.team)
     try:
+        team = load_team(settings.team)
         if click.handoff_id is not None:
             with engine.begin() as conn:
                 return _answered(conn, click, click.handoff_id, team, now)

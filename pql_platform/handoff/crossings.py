@@ -29,14 +29,16 @@ from pql_platform.domain.qualification import (
 from pql_platform.domain.wording import account_name
 from pql_platform.handoff.answers import NOT_A_FIT_FOR
 from pql_platform.handoff.by_model import digest_of, switch_of
-from pql_platform.handoff.endings import adopt_merged, end_episodes, raise_tiers
+from pql_platform.handoff.endings import adopt_merged, end_episodes, raise_tiers, vanished
+from pql_platform.handoff.nurture import out_of_nurture
 from pql_platform.handoff.planning import Owners, Planned, plan
 from pql_platform.handoff.storms import calm, write_storm
 from pql_platform.handoff.suppression import silences
 from pql_platform.ledger.digests import write_digest
 from pql_platform.ledger.engine import reading
+from pql_platform.ledger.episodes import last_closed, nurtured_episodes, open_episodes
 from pql_platform.ledger.feedback import misfits
-from pql_platform.ledger.handoffs import last_closed, open_episodes, open_handoff
+from pql_platform.ledger.handoffs import open_handoff
 from pql_platform.ledger.judged_passes import note_judge
 from pql_platform.ledger.oncall import notify
 from pql_platform.ledger.rollouts import rollout_of
@@ -99,16 +101,21 @@ def record_crossings(
     program, thresholds = judge.program, judge.thresholds
     rows = tiers.set_index(["level", "subject_id"], drop=False)
     now, team = this_pass.as_of, this_pass.team
-    with engine.begin() as conn:
-        merged = adopt_merged(conn, warehouse, open_episodes(conn, program.program), rows)
+    merged = _adopt(engine, warehouse, program, rows, now)
     with reading(engine) as conn:
         running = open_episodes(conn, program.program)
+        nurtured = nurtured_episodes(conn, program.program)
         ended = last_closed(conn, program.program)
         switch = switch_of(conn, judge)
         rollout = rollout_of(conn, program)
         unfit = misfits(conn, program.program, now - NOT_A_FIT_FOR)
     decisions = {
         level: _decide(level, rows, running, ended, merged, program, thresholds, now)
+        for level in LEVELS
+    }
+    rules = {rule.tier: rule for rule in tier_rules(program)}
+    decisions = {
+        level: out_of_nurture(decisions[level], level, running, nurtured, rows, rules)
         for level in LEVELS
     }
     ending = {leave.episode.id for level in LEVELS for leave in decisions[level].leave}
@@ -149,13 +156,27 @@ def record_crossings(
                 conn, decisions[level].leave, team, now, tell=not this_pass.backfill
             )
         if not this_pass.backfill:
-            rules = {rule.tier: rule for rule in tier_rules(program)}
             crossings.risen = raise_tiers(conn, going_on, rows, rules, team, now)
         _open(conn, program, planned, now, crossings)
         if digest is not None:
             write_digest(conn, program.program, thresholds.version, digest, now)
         note_judge(conn, program.program, thresholds.version)
     return crossings
+
+
+def _adopt(
+    engine: Engine,
+    warehouse: duckdb.DuckDBPyConnection,
+    program: Program,
+    rows: pd.DataFrame,
+    now: datetime,
+) -> Mapping[str, str]:
+    """Hand-offs of subjects that went up in others, by id; most passes have none to write."""
+    with reading(engine) as conn:
+        if not vanished(open_episodes(conn, program.program), rows):
+            return {}
+    with engine.begin() as conn:
+        return adopt_merged(conn, warehouse, open_episodes(conn, program.program), rows, now)
 
 
 def _open(
@@ -214,7 +235,7 @@ def _decide(
         now,
     )
     gone = known - set(here["subject_id"])
-    vanished = tuple(
+    ended_with_it = tuple(
         Leave(
             episode,
             f"merged into {merged[episode.id]}"
@@ -224,7 +245,7 @@ def _decide(
         for episode in mine
         if episode.subject_id in gone
     )
-    return replace(decisions, leave=decisions.leave + vanished)
+    return replace(decisions, leave=decisions.leave + ended_with_it)
 
 
 def _subject(level: Level, row: dict[str, Any], program: Program) -> Subject:

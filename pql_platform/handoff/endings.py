@@ -17,15 +17,11 @@ from sqlalchemy import Connection, exists, select
 
 from pql_platform.domain.qualification import Episode, Leave
 from pql_platform.domain.tiering import TierRule
+from pql_platform.handoff.nurture import ROSE
 from pql_platform.handoff.updates import story_of, tell_end, tell_rise, withdraw_task
+from pql_platform.ledger.episodes import rename_subject
 from pql_platform.ledger.follow_ups import change_handoff, place_of_alert
-from pql_platform.ledger.handoffs import (
-    Handoff,
-    close_episodes,
-    find_handoff,
-    last_episode,
-    record_outcome,
-)
+from pql_platform.ledger.handoffs import Handoff, close_episodes, find_handoff, record_outcome
 from pql_platform.ledger.states import DELIVERED, IN_FLIGHT, PENDING
 from pql_platform.ledger.tables import outbox
 from pql_platform.team.calendars import working_time_of
@@ -34,6 +30,7 @@ from pql_platform.warehouse import statements
 
 CONVERTED = "converted"
 EXPIRED = "expired"
+RISEN = "risen"
 
 _BOUGHT = "no longer eligible: already pays"
 """The reason of an episode of new business that ends with the purchase."""
@@ -73,7 +70,8 @@ def _tell(
 ) -> None:
     bought = reason == _BOUGHT
     if handoff.outcome is None:
-        record_outcome(conn, handoff.id, CONVERTED if bought else EXPIRED)
+        risen = reason.startswith(ROSE)
+        record_outcome(conn, handoff.id, CONVERTED if bought else RISEN if risen else EXPIRED)
     why = "They bought" if bought else f"Not a lead any more: {reason}"
     if place_of_alert(conn, handoff.id) is not None:
         tell_end(conn, handoff, story_of(handoff, team), why, now)
@@ -132,7 +130,7 @@ def _rise(
     now: datetime,
 ) -> bool:
     if place_of_alert(conn, handoff.id) is None:
-        # Nurtured until now, or not told yet: then there is nothing to add to.
+        # In a digest, or not told yet: then there is nothing to add to.
         return False
     story = story_of(handoff, team)
     due_at, remind_at = handoff.due_at, handoff.remind_at
@@ -164,11 +162,18 @@ def _rise(
     return new
 
 
+def vanished(running: Iterable[Episode], rows: pd.DataFrame) -> list[Episode]:
+    """The episodes of subjects that are scored no more."""
+    present = set(rows.index)
+    return [one for one in running if (one.level, one.subject_id) not in present]
+
+
 def adopt_merged(
     conn: Connection,
     warehouse: duckdb.DuckDBPyConnection,
     running: Collection[Episode],
     rows: pd.DataFrame,
+    now: datetime,
 ) -> dict[str, str]:
     """Let hand-offs whose subject went up in another one go on under that one's name.
 
@@ -180,14 +185,13 @@ def adopt_merged(
         warehouse: Says where the contact of a vanished account is now.
         running: The episodes of the program that run.
         rows: pql.tiers by level and subject id.
+        now: The moment.
 
     Returns:
         By the id of each hand-off whose subject merged: the survivor.
     """
     present = set(rows.index)
-    gone = [one for one in running if (one.level, one.subject_id) not in present]
-    if not gone:
-        return {}
+    gone = vanished(running, rows)
     handoffs = {one.id: find_handoff(conn, one.id) for one in gone}
     survivors = _survivors(warehouse, list(handoffs.values()))
     held = {(one.level, one.subject_id) for one in running}
@@ -199,23 +203,7 @@ def adopt_merged(
         if key not in present:
             continue
         held.add(key)
-        handoff = handoffs[episode.id]
-        row = rows.loc[key]
-        merged = [*handoff.story.get("merged_from", []), handoff.subject_id]
-        change_handoff(
-            conn,
-            episode.id,
-            {
-                "subject_id": survivor,
-                "account_id": row["account_id"],
-                "episode": last_episode(conn, handoff.program, episode.level, survivor) + 1,
-                "story": {
-                    **handoff.story,
-                    "account_id": row["account_id"],
-                    "merged_from": merged,
-                },
-            },
-        )
+        rename_subject(conn, handoffs[episode.id], survivor, rows.at[key, "account_id"], now)
     return survivors
 
 

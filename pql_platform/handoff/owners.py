@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from pql_platform.ledger.crm_tables import crm_companies
 from pql_platform.ledger.states import DELIVERED, PENDING
-from pql_platform.ledger.tables import crm_companies, handoffs
+from pql_platform.ledger.tables import handoffs
 from pql_platform.team.assignment import Known, Load
 
 _LATELY = timedelta(days=28)

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from pql_platform.calibration.proportions import lift_of
+from pql_platform.handoff.suppression import OUTSIDE_SAMPLE
 from pql_platform.ledger.states import DELIVERED, SUPPRESSED
 from pql_platform.ledger.tables import handoffs
 from pql_platform.program.schema import Program
-
-OUTSIDE_SAMPLE = "outside the sample of the pilot stage"
 
 FEWEST_LEADS = 10
 """Leads of each group whose horizon is over before the two are compared at all."""

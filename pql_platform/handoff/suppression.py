@@ -14,11 +14,12 @@ import duckdb
 
 from pql_platform.domain.qualification import Entry
 from pql_platform.handoff.by_model import Crosser, Switch, crossed_by_model, crosser
-from pql_platform.handoff.pilot import OUTSIDE_SAMPLE
 from pql_platform.ledger.feedback import Feedback
 from pql_platform.ledger.states import BY_MODEL
 from pql_platform.program.schema import Program
 from pql_platform.program.sections import Rollout
+
+OUTSIDE_SAMPLE = "outside the sample of the pilot stage"
 
 
 @dataclass(frozen=True)

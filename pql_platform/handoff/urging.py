@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from pql_platform.domain.delivery import DeliveryFailure
 from pql_platform.domain.grammar import counted, span
 from pql_platform.domain.story import AlertStory
 from pql_platform.domain.wording import account_name, owner_name
@@ -56,8 +57,10 @@ def urge(engine: Engine, team: Team | None, crm: Contacts | None, now: datetime)
         steps, silent = due_steps(conn, now), untold(conn, now)
     if not steps and not silent:
         return done
-    contacted = _seen_in_crm(crm, [step.handoff for step in steps])
+    contacted, unanswered = _seen_in_crm(crm, [step.handoff for step in steps])
     with engine.begin() as conn:
+        if unanswered is not None:
+            _page_unanswered(conn, unanswered, now)
         for handoff in {step.handoff.id: step.handoff for step in steps}.values():
             if handoff.id in contacted:
                 at, by = contacted[handoff.id]
@@ -73,16 +76,31 @@ def urge(engine: Engine, team: Team | None, crm: Contacts | None, now: datetime)
 
 def _seen_in_crm(
     crm: Contacts | None, handoffs: Sequence[Handoff]
-) -> Mapping[str, tuple[datetime, str]]:
-    if crm is None:
-        return {}
+) -> tuple[Mapping[str, tuple[datetime, str]], str | None]:
+    """The contacts that the CRM knows of, and why it could not be asked.
+
+    A needless escalation is better than none, so a CRM that does not answer stops nothing (F18).
+    """
+    if crm is None or not handoffs:
+        return {}, None
     ids = {f"task:{handoff.id}": handoff.id for handoff in handoffs}
     try:
         seen = crm.contacted(list(ids))
-    except Exception:
-        # A late escalation is better than none, so a CRM that does not answer stops nothing (F18).
-        return {}
-    return {ids[task]: contact for task, contact in seen.items() if task in ids}
+    except DeliveryFailure as failure:
+        return {}, failure.reason
+    return {ids[task]: contact for task, contact in seen.items() if task in ids}, None
+
+
+def _page_unanswered(conn: Connection, why: str, now: datetime) -> None:
+    notify(
+        conn,
+        cause="contacts",
+        title="the CRM does not say who was contacted",
+        body=f"It said: {why}. Deadlines go on without it, so leads may be escalated that "
+        "somebody has spoken to. `pql contacted HANDOFF --by WHO` records a contact.",
+        severity="warning",
+        now=now,
+    )
 
 
 def _take(conn: Connection, step: DueStep, team: Team | None, now: datetime) -> bool:

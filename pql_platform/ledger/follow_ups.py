@@ -83,7 +83,6 @@ def change_handoff(conn: Connection, handoff_id: str, values: Mapping[str, Any])
     """
     allowed = {
         *("owner", "owner_reason", "due_at", "remind_at", "snoozed_until", "tier", "story"),
-        *("subject_id", "account_id", "episode"),
     }
     if refused := set(values) - allowed:
         raise ValueError(f"{', '.join(sorted(refused))} of a hand-off cannot be changed")

@@ -13,9 +13,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from pql_platform.domain.qualification import Episode, Level
+from pql_platform.domain.qualification import Level
 from pql_platform.errors import PqlError
 from pql_platform.ledger.fates import end_unsent
 from pql_platform.ledger.insertion import insert_once
@@ -198,48 +198,6 @@ def find_handoff(conn: Connection, id_: str) -> Handoff:
     return Handoff(**row._mapping)
 
 
-def open_episodes(conn: Connection, program: str) -> list[Episode]:
-    """The episodes that run now, of both levels."""
-    query = select(handoffs).where(handoffs.c.program == program, handoffs.c.closed_at.is_(None))
-    return [_episode(row) for row in conn.execute(query.order_by(handoffs.c.id))]
-
-
-def last_closed(conn: Connection, program: str) -> list[Episode]:
-    """The last ended episode of each subject, from which the cooldown counts."""
-    newest = (
-        select(
-            handoffs.c.level,
-            handoffs.c.subject_id,
-            func.max(handoffs.c.episode).label("episode"),
-        )
-        .where(handoffs.c.program == program, handoffs.c.closed_at.is_not(None))
-        .group_by(handoffs.c.level, handoffs.c.subject_id)
-        .subquery()
-    )
-    query = (
-        select(handoffs)
-        .join(
-            newest,
-            (handoffs.c.level == newest.c.level)
-            & (handoffs.c.subject_id == newest.c.subject_id)
-            & (handoffs.c.episode == newest.c.episode),
-        )
-        .where(handoffs.c.program == program)
-        .order_by(handoffs.c.id)
-    )
-    return [_episode(row) for row in conn.execute(query)]
-
-
-def last_episode(conn: Connection, program: str, level: str, subject_id: str) -> int:
-    """The number of a subject's latest episode; 0 when it never had one."""
-    latest = select(func.max(handoffs.c.episode)).where(
-        handoffs.c.program == program,
-        handoffs.c.level == level,
-        handoffs.c.subject_id == subject_id,
-    )
-    return conn.execute(latest).scalar() or 0
-
-
 def record_contact(conn: Connection, id_: str, at: datetime, by: str) -> bool:
     """Stop the clock of a hand-off; the first contact counts.
 
@@ -272,16 +230,3 @@ def record_outcome(conn: Connection, id_: str, outcome: str) -> None:
 
 def _unknown(id_: str) -> PqlError:
     return PqlError(f"there is no hand-off {id_}", hint="List them with: pql handoffs")
-
-
-def _episode(row: Row[Any]) -> Episode:
-    return Episode(
-        id=row.id,
-        level=row.level,
-        subject_id=row.subject_id,
-        account_id=row.account_id,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-        number=row.episode,
-        tier=row.tier,
-    )

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-from pql_platform.ledger import states
+from pql_platform.ledger import crm_tables, states  # noqa: F401 - registers its tables too
 from pql_platform.ledger.columns import metadata, one_of, row_number
 from pql_platform.ledger.types import ExactDecimal, PointsByName, QuarterPoints, UtcDateTime
 
@@ -180,6 +180,18 @@ digest_entries = Table(
     Column("handoff_id", String(40), ForeignKey("handoffs.id"), primary_key=True, index=True),
 )
 
+handoff_aliases = Table(
+    "handoff_aliases",
+    metadata,
+    row_number(),
+    Column("handoff_id", String(40), ForeignKey("handoffs.id"), nullable=False),
+    Column("program", String(150), nullable=False, index=True),
+    Column("level", String(10), nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("episode", Integer, nullable=False),
+    Column("merged_at", UtcDateTime, nullable=False),
+)
+
 feedback = Table(
     "feedback",
     metadata,
@@ -234,61 +246,4 @@ breakers = Table(
     Column("overridden_until", UtcDateTime),
     Column("overridden_by", String(200)),
     Column("override_reason", Text),
-)
-
-crm_companies = Table(
-    "crm_companies",
-    metadata,
-    Column("external_id", String(200), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("domain", Text),
-    Column("account_owner", Text),
-    Column("properties", JSON, nullable=False),
-    Column("last_key", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-crm_contacts = Table(
-    "crm_contacts",
-    metadata,
-    Column("external_id", String(200), primary_key=True),
-    Column("company_external_id", String(200)),
-    Column("name", Text),
-    Column("email", Text),
-    Column("properties", JSON, nullable=False),
-    Column("last_key", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-crm_tasks = Table(
-    "crm_tasks",
-    metadata,
-    Column("external_id", String(200), primary_key=True),
-    Column("company_external_id", String(200)),
-    Column("contact_external_id", String(200)),
-    Column("owner", Text, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("completed_at", UtcDateTime),
-    Column("completed_by", Text),
-    Column("closed_at", UtcDateTime),
-    Column("closed_because", Text),
-    Column("last_key", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-)
-
-crm_enrolments = Table(
-    "crm_enrolments",
-    metadata,
-    Column("external_id", String(200), primary_key=True),
-    Column("contact_external_id", String(200)),
-    Column("company_external_id", String(200)),
-    Column("sequence", Text, nullable=False),
-    Column("last_key", String(64), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
 )

@@ -20,9 +20,9 @@ from sqlalchemy import select
 from pql_platform.definitions import build_defs
 from pql_platform.instance import open_instance
 from pql_platform.ledger.conservation import conservation
+from pql_platform.ledger.crm_tables import crm_companies, crm_contacts, crm_enrolments, crm_tasks
 from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.ledger.handoffs import Handoff, list_handoffs
-from pql_platform.ledger.tables import crm_companies, crm_contacts, crm_enrolments, crm_tasks
 from pql_platform.passes import run_job
 from pql_platform.settings import Settings
 from pql_platform.warehouse.connection import open_serving

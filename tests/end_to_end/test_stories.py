@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from pql_platform.domain.story import AlertStory
+from pql_platform.ledger.crm_tables import crm_tasks
 from pql_platform.ledger.engine import open_ledger, reading
-from pql_platform.ledger.tables import crm_tasks, handoffs
+from pql_platform.ledger.tables import handoffs
 from pql_platform.passes import run_job
 from pql_platform.settings import Settings
 

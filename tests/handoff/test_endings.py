@@ -17,7 +17,8 @@ from pql_platform.handoff.endings import adopt_merged, end_episodes, raise_tiers
 from pql_platform.handoff.urging import urge
 from pql_platform.ledger.conservation import conservation
 from pql_platform.ledger.engine import reading
-from pql_platform.ledger.handoffs import open_episodes, record_contact
+from pql_platform.ledger.episodes import last_closed, last_episode, open_episodes
+from pql_platform.ledger.handoffs import record_contact
 
 RULES = {
     1: TierRule(1, Decimal(80), None, timedelta(hours=2), "manager"),
@@ -211,7 +212,11 @@ def people() -> Any:
 
 def adopt(kit: Any, warehouse: Any, rows: pd.DataFrame) -> dict[str, str]:
     return dict(
-        kit.within(lambda conn: adopt_merged(conn, warehouse, open_episodes(conn, "boards"), rows))
+        kit.within(
+            lambda conn: adopt_merged(
+                conn, warehouse, open_episodes(conn, "boards"), rows, kit.START
+            )
+        )
     )
 
 
@@ -230,10 +235,25 @@ def test_a_lead_whose_account_went_up_in_another_goes_on_under_its_name(
         "acme_group",
         None,
     )
-    assert found.story["merged_from"] == ["acme"]
     # A second pass finds nothing to do.
     assert adopt(kit, warehouse, rows) == {}
     assert slack.kinds == ["alert"]
+
+
+def test_after_a_merge_is_undone_the_subject_crosses_anew_and_not_under_a_known_id(
+    engine: Engine, kit, people
+) -> None:
+    first = kit.cross("acme")
+    kit.run()
+    adopt(kit, people({}, {"u_77120": "acme_group"}), tiers(("account", "acme_group", 90, 1)))
+    with reading(engine) as conn:
+        [ended] = [one for one in last_closed(conn, "boards") if one.subject_id == "acme"]
+        assert last_episode(conn, "boards", "account", "acme") == 1
+    assert (ended.number, ended.closed_at) == (1, kit.START)
+    again = kit.cross("acme", episode=ended.number + 1)
+    assert again != first
+    assert kit.handoff(again).subject_id == "acme"
+    assert kit.handoff(first).subject_id == "acme_group"
 
 
 def test_where_both_were_handed_over_the_survivors_own_goes_on(kit, people) -> None:

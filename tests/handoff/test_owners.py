@@ -8,8 +8,9 @@ from datetime import timedelta
 from sqlalchemy import insert, update
 
 from pql_platform.handoff.owners import Conversation, conversations, known_of, leads_given
+from pql_platform.ledger.crm_tables import crm_companies
 from pql_platform.ledger.handoffs import close_episodes
-from pql_platform.ledger.tables import crm_companies, handoffs
+from pql_platform.ledger.tables import handoffs
 from pql_platform.team.assignment import Known, assign
 
 HOUR = timedelta(hours=1)

@@ -153,6 +153,22 @@ def test_a_crm_that_does_not_answer_stops_no_escalation(
     kit.run()
     clock.advance(hours=2)
     assert urge(engine, team, Down(), clock())["escalation"] == 1
+    [told] = kit.written("oncall")
+    assert "It said: down" in told.payload["body"]
+
+
+def test_a_defect_in_the_crm_adapter_is_not_taken_for_silence(
+    engine: Engine, kit, clock, team
+) -> None:
+    class Broken:
+        def contacted(self, task_ids):
+            raise TypeError("a defect")
+
+    kit.cross()
+    kit.run()
+    clock.advance(hours=2)
+    with pytest.raises(TypeError, match="a defect"):
+        urge(engine, team, Broken(), clock())
 
 
 def test_a_lead_whose_task_waits_for_the_crm_is_escalated_all_the_same(

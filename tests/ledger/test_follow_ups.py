@@ -11,12 +11,7 @@ from pql_platform.domain.delivery import Rejected
 from pql_platform.ledger.conservation import conservation
 from pql_platform.ledger.engine import reading
 from pql_platform.ledger.follow_ups import change_handoff, follow_up, place_of_alert
-from pql_platform.ledger.handoffs import (
-    NewMessage,
-    close_episodes,
-    find_handoff,
-    record_contact,
-)
+from pql_platform.ledger.handoffs import NewMessage, close_episodes, find_handoff, record_contact
 from pql_platform.ledger.states import FOLLOW_UPS
 from pql_platform.ledger.tables import handoffs, outbox
 

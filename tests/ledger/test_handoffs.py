@@ -10,13 +10,12 @@ from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pql_platform.errors import PqlError
+from pql_platform.ledger.episodes import last_closed, open_episodes
 from pql_platform.ledger.handoffs import (
     NewMessage,
     close_episodes,
     find_handoff,
-    last_closed,
     list_handoffs,
-    open_episodes,
     open_handoff,
     record_contact,
     record_outcome,

@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from pql_platform.adapters.crm_sandbox import SandboxCRM
 from pql_platform.domain.delivery import Ambiguous, Evidence, Message
 from pql_platform.ledger.conservation import conservation
+from pql_platform.ledger.crm_tables import crm_tasks
 from pql_platform.ledger.engine import open_ledger, reading
 from pql_platform.ledger.handoffs import NewMessage, open_handoff
-from pql_platform.ledger.tables import crm_tasks, outbox
+from pql_platform.ledger.tables import outbox
 
 TASK = {
     "external_id": "h1",

@@ -32,6 +32,21 @@ def upgrade() -> None:
     ):
         op.add_column(table, column)
     op.create_table(
+        "handoff_aliases",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
+        sa.Column("handoff_id", sa.String(40), nullable=False),
+        sa.Column("program", sa.String(150), nullable=False),
+        sa.Column("level", sa.String(10), nullable=False),
+        sa.Column("subject_id", sa.Text, nullable=False),
+        sa.Column("episode", sa.Integer, nullable=False),
+        sa.Column("merged_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_handoff_aliases"),
+        sa.ForeignKeyConstraint(
+            ["handoff_id"], ["handoffs.id"], name="fk_handoff_aliases_handoff_id"
+        ),
+    )
+    op.create_index("ix_handoff_aliases_program", "handoff_aliases", ["program"])
+    op.create_table(
         "feedback",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
         sa.Column("handoff_id", sa.String(40), nullable=False),
