@@ -13,13 +13,16 @@ from sqlalchemy import Engine
 
 from assets.handoffs import HANDOFFS
 from pql_platform.domain.delivery import Channel
+from pql_platform.errors import PqlError
 from pql_platform.handoff.eligibility import eligibility_at_send
 from pql_platform.handoff.urging import urge
+from pql_platform.ledger.oncall import notify
 from pql_platform.ledger.outbox import DrainResult, drain
 from pql_platform.ledger.states import BREACH, ESCALATION, REMINDER
 from pql_platform.resources import CRM, AlertSlack, Ledger, Tools
 from pql_platform.settings import load_settings
 from pql_platform.team.load import load_team
+from pql_platform.team.schema import Team
 
 SLACK_ALERTS = dg.AssetKey(["slack", "alerts"])
 CRM_RECORDS = dg.AssetKey(["crm", "records"])
@@ -38,8 +41,7 @@ TOOL_CALLS = dg.AssetKey(["tools", "calls"])
 def slack_alerts(ledger: Ledger, slack: AlertSlack, crm: CRM) -> dg.MaterializeResult:
     """The alerts, reminders, escalations and on-call messages that Slack confirmed, once each."""
     engine = ledger.engine()
-    team = load_team(load_settings().team)
-    urged = urge(engine, team, crm.channel(engine), datetime.now(UTC))
+    urged = urge(engine, _team(engine), crm.channel(engine), datetime.now(UTC))
     return _drained(
         engine,
         {"slack": slack.channel()},
@@ -76,6 +78,24 @@ def crm_records(ledger: Ledger, crm: CRM) -> dg.MaterializeResult:
 def tool_calls(ledger: Ledger, tools: Tools) -> dg.MaterializeResult:
     """The prompts and e-mail sequences that other tools were told of, each by an id of its own."""
     return _drained(ledger.engine(), tools.channels(), {})
+
+
+def _team(engine: Engine) -> Team | None:
+    """The team, or None while its file is refused: what waits must go out all the same."""
+    try:
+        return load_team(load_settings().team)
+    except PqlError as error:
+        with engine.begin() as conn:
+            notify(
+                conn,
+                cause="team file",
+                title="the team file is refused",
+                body=f"{error}.\nCrossings are not handed over until it is mended, and deadlines "
+                "name nobody's manager; events wait safely.",
+                severity="critical",
+                now=datetime.now(UTC),
+            )
+        return None
 
 
 def _drained(

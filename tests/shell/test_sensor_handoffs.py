@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -91,3 +92,18 @@ def test_a_missed_deadline_asks_for_one_escalation(
     assert told == ["Escalated", "Tier 1", "WARNING"]
     at.shift(timedelta(hours=1))
     assert tick(SENSOR).run_requests == []
+
+
+def test_a_refused_team_file_is_told_and_holds_no_alert(
+    new_home: Settings, cross: Any, deliver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = tmp_path / "team.yaml"
+    team.write_text("people:\n  ann: {name: Ann, calender: {zone: Europe/Berlin}}\n")
+    monkeypatch.setenv("PQL_TEAM", str(team))
+    cross(new_home, opened_at=START - timedelta(minutes=1))
+    deliver()
+    texts = [json.loads(path.read_text())["text"] for path in new_home.alerts.glob("*.json")]
+    assert sorted(text.split(":")[0] for text in texts) == ["CRITICAL", "Tier 1"]
+    [told] = [text for text in texts if text.startswith("CRITICAL")]
+    assert "team.yaml:2" in told
+    assert "unknown key" in told
