@@ -47,9 +47,13 @@ def take_click(settings: Settings, engine: Engine, click: Click, now: datetime) 
         engine: The ledger.
         click: From `read_click`.
         now: The moment.
+
+    Raises:
+        PqlError: The team file is refused; nothing was recorded.
     """
+    # Outside the try: while the file is refused nothing is recorded, and the click is seen to fail.
+    team = load_team(settings.team)
     try:
-        team = load_team(settings.team)
         if click.handoff_id is not None:
             with engine.begin() as conn:
                 return _answered(conn, click, click.handoff_id, team, now)
